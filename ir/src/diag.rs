@@ -182,7 +182,8 @@ impl Diagnostic {
             Place::Op(op) => format!("{op}: {}", self.message),
             Place::None | Place::Span(..) => self.message.clone(),
         };
-        let mut group = level.primary_title(title).id(self.code.id).elements(Vec::<annotate_snippets::Element<'_>>::new());
+        let mut group =
+            level.primary_title(title).id(self.code.id).elements(Vec::<annotate_snippets::Element<'_>>::new());
         if let Place::Span(source, range) = &self.place {
             let end = range.end.min(source.text.len());
             let range = range.start.min(end)..end;
