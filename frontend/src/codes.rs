@@ -6,4 +6,58 @@ blc_ir::codes! {
     BL1002 = FILE_WRITE: "a file cannot be written",
         "Outputs are written beside their final name and renamed when complete, so an earlier output stays as it was. \
          Check that the folder exists, that you may write there and that the disk is not full.";
+    BL1003 = FILE_TOO_LARGE: "a file is larger than such a file may be",
+        "Every kind of input has a stated largest size, so that a wrong or hostile file cannot fill the memory. \
+         Check that this is the file you meant.";
+    BL1004 = NOT_TEXT: "a text file is not UTF-8",
+        "BLIF and .blir files are text. A compressed or binary file must be unpacked or converted first.";
+    BL1010 = NOT_SAFETENSORS: "a model file is not in the safetensors format",
+        "A model is a safetensors file: eight bytes of header length, a JSON header, then the tensors, without gaps and with \
+         nothing behind the last one. This file is something else, or its header contradicts itself.";
+    BL1011 = MODEL_TRUNCATED: "a model file ends too early",
+        "The file is shorter than its own header says: a copy or download that stopped.";
+    BL1012 = MODEL_METADATA: "a safetensors file holds no model",
+        "The metadata of a model file has a key `bitlogic` with JSON that names the layers. Weights of a PyTorch network \
+         are not a model: freeze them into tables first (`blc import`).";
+    BL1013 = MODEL_JSON: "the metadata of a model is not valid JSON",
+        "The value of the metadata key `bitlogic` must be one JSON object.";
+    BL1014 = MODEL_VERSION: "a model file has another version",
+        "The format's version is the number in the field `version`. Later versions are not guessed at.";
+    BL1015 = LAYER_KIND: "a model has a layer of unknown kind",
+        "Known kinds are `thermometer`, `lut`, `group_sum` and `argmax`. A layer that is not known cannot be compiled, and \
+         leaving it out would compile another network.";
+    BL1016 = MODEL_UNKNOWN_FIELD: "a model has an unknown field",
+        "Every field changes what the model means, so one that is not known is refused instead of ignored.";
+    BL1017 = MODEL_FIELD: "a field of a model is missing or has the wrong type",
+        "The fields of the metadata are described with the model format.";
+    BL1020 = TENSOR_MISSING: "a model names a tensor that the file does not have",
+        "The fields `thresholds`, `connections` and `tables` hold names of tensors in the same file.";
+    BL1021 = TENSOR_DTYPE: "a tensor of a model has the wrong element type",
+        "Thresholds are f32 or (for u8 features) u8, connections u32 or i64, tables u64.";
+    BL1022 = TENSOR_SHAPE: "a tensor of a model has the wrong shape",
+        "Thresholds are [features, bits], connections [nodes, k], tables [nodes] for k <= 6 and [nodes, 2^k/64] above.";
+    BL1023 = TENSOR_SHARED: "two fields of a model name the same tensor",
+        "Each tensor belongs to one field, so that the length of the file bounds the size of the model.";
+    BL1030 = FAN_IN: "a lookup table has too few or too many inputs",
+        "A node has 1 to 16 inputs: its table has 2^k bits.";
+    BL1031 = CONNECTION_RANGE: "a connection leads outside the layer before",
+        "A connection is the number, counted from 0, of a bit of the layer before.";
+    BL1032 = TABLE_BITS: "a table has bits past its last address",
+        "A table of k inputs has 2^k addresses; for k < 6 the bits of its word above them must be 0. Bits there usually mean \
+         that `fan_in` is wrong or the bit order is reversed.";
+    BL1033 = THRESHOLDS_FALL: "thresholds of a feature fall",
+        "The thresholds of one feature must not decrease from bit to bit: a thermometer code is ones below zeros. Equal \
+         neighbours are allowed.";
+    BL1034 = THRESHOLD_NOT_FINITE: "a threshold is not a number",
+        "Thresholds are compared with features; NaN and infinities have no place in hardware.";
+    BL1035 = LAYER_ORDER: "the layers of a model are in an impossible order",
+        "An encoder comes first, then any number of `lut` layers, then at most one `group_sum`, then at most one `argmax`.";
+    BL1036 = GROUPS: "a head does not divide the bits before it",
+        "`group_sum` adds contiguous groups of equal size, so the number of groups must divide the width before it.";
+    BL1037 = MODEL_ENCODER: "the input type of a model and its encoder do not fit",
+        "Features of type u8 or f32 need an encoder as the first layer; features of type bit must not have one.";
+    BL1038 = MODEL_EMPTY: "a model or a layer of it is empty",
+        "A model has at least one feature and one layer, and every layer at least one node.";
+    BL1039 = MODEL_SIZE: "a model is larger than can be expressed",
+        "A value of the intermediate language has at most 2^31 bits.";
 }

@@ -1,0 +1,106 @@
+//! A model to the bytes of `model.safetensors`: the same model gives the same bytes.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+
+use blc_ir::diag::{Diagnostic, Result};
+use safetensors::tensor::{Dtype as TensorType, View, serialize};
+use serde_json::{Map, Value, json};
+
+use super::read::{METADATA_KEY, VERSION};
+use super::{Layer, MAX_FAN_IN, Model, Thresholds, words_per_table};
+use crate::{codes, files};
+
+/// One tensor on its way out, little-endian.
+struct Tensor {
+    dtype: TensorType,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Tensor {
+    fn dtype(&self) -> TensorType {
+        self.dtype
+    }
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Model {
+    /// The file's bytes. Tensors are named `enc.thresholds`, `l0.connections`, `l0.tables`, `l1.…`.
+    ///
+    /// Errors: those of [`Model::validate`]: only models that can be read back are written.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.validate()?;
+        let mut tensors = Vec::new();
+        let layers: Vec<Value> = self.layers.iter().map(|layer| write_layer(layer, &mut tensors)).collect();
+        let metadata = json!({
+            "version": VERSION,
+            "name": self.name,
+            "input": {"shape": self.shape, "dtype": self.dtype},
+            "layers": layers,
+        });
+        let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata.to_string())]);
+        serialize(tensors, Some(metadata)).map_err(|e| {
+            let message = format!("too large for a safetensors file: {e}");
+            Diagnostic::error(&codes::MODEL_SIZE, message).in_file(format!("model `{}`", self.name), "").into()
+        })
+    }
+
+    /// Writes the model to a file, completely or not at all.
+    ///
+    /// Errors: those of [`Model::to_bytes`], and `BL1002`.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        files::write_atomic(path, &self.to_bytes()?)
+    }
+}
+
+/// The JSON of a layer; what it holds goes to `tensors`.
+fn write_layer(layer: &Layer, tensors: &mut Vec<(String, Tensor)>) -> Value {
+    let mut fields = Map::from_iter([("kind".to_owned(), json!(layer.kind()))]);
+    match layer {
+        Layer::Thermometer { bits, thresholds } => {
+            let shape = vec![thresholds.len() / (*bits).max(1), *bits];
+            let tensor = match thresholds {
+                Thresholds::U8(t) => Tensor { dtype: TensorType::U8, shape, bytes: t.clone() },
+                Thresholds::F32(t) => {
+                    Tensor { dtype: TensorType::F32, shape, bytes: little_endian(t, |x| x.to_le_bytes()) }
+                }
+            };
+            let name = "enc.thresholds".to_owned();
+            fields.insert("thresholds".into(), json!(name));
+            tensors.push((name, tensor));
+        }
+        Layer::Lut { fan_in, connections, tables } => {
+            let index = tensors.iter().filter(|(name, _)| name.ends_with(".tables")).count();
+            let nodes = connections.len() / (*fan_in).clamp(1, MAX_FAN_IN);
+            let words = words_per_table(*fan_in);
+            let (wires, tables_name) = (format!("l{index}.connections"), format!("l{index}.tables"));
+            fields.insert("fan_in".into(), json!(fan_in));
+            fields.insert("connections".into(), json!(wires));
+            fields.insert("tables".into(), json!(tables_name));
+            let bytes = little_endian(connections, |x| x.to_le_bytes());
+            tensors.push((wires, Tensor { dtype: TensorType::U32, shape: vec![nodes, *fan_in], bytes }));
+            let shape = if *fan_in <= 6 { vec![nodes] } else { vec![nodes, words] };
+            let bytes = little_endian(tables, |x| x.to_le_bytes());
+            tensors.push((tables_name, Tensor { dtype: TensorType::U64, shape, bytes }));
+        }
+        Layer::GroupSum { groups } => {
+            fields.insert("groups".into(), json!(groups));
+        }
+        Layer::Argmax => {}
+    }
+    Value::Object(fields)
+}
+
+fn little_endian<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&x| bytes(x)).collect()
+}
