@@ -60,4 +60,55 @@ blc_ir::codes! {
         "A model has at least one feature and one layer, and every layer at least one node.";
     BL1039 = MODEL_SIZE: "a model is larger than can be expressed",
         "A value of the intermediate language has at most 2^31 bits.";
+    BL1200 = DATA_UNKNOWN: "a data set of that name or format is not known",
+        "`--data` takes `digits`, a folder of MNIST-like IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte and the \
+         same with t10k, plain or .gz), a folder of CIFAR-10 .bin files, or an .npz with x_train, y_train, x_test and y_test, or \
+         with x and y.";
+    BL1201 = IDX_FORMAT: "a file is not in the IDX format",
+        "IDX begins with two zero bytes, a type code and the number of dimensions, as the files of MNIST do.";
+    BL1202 = NPY_FORMAT: "a file is not in the .npy format",
+        "NumPy's .npy begins with \\x93NUMPY, a version from 1 to 3 and a header with descr, fortran_order and shape. Write it \
+         with numpy.save.";
+    BL1203 = NPY_DTYPE: "an array has elements of an unusable type",
+        "Usable are bool, unsigned and signed integers of 8 to 64 bits, float32 and float64. Convert the array with astype. \
+         Arrays of Python objects are never read: that would run code of the file.";
+    BL1204 = ARRAY_SIZE: "an array's shape and its data do not agree",
+        "The file is cut off, has something behind the array, or its header lies about the shape.";
+    BL1205 = NPZ_FORMAT: "an .npz archive is damaged",
+        "An .npz is a ZIP archive of .npy files, as numpy.savez and numpy.savez_compressed write it, without encryption and \
+         with a name for each array.";
+    BL1206 = NPZ_KEY: "an .npz archive lacks an array",
+        "A data set has x_train, y_train, x_test and y_test, or x and y.";
+    BL1207 = CIFAR_FORMAT: "a file does not hold CIFAR-10 records",
+        "The binary version of CIFAR-10 has records of 3,073 bytes: a label from 0 to 9, then 1,024 bytes each of red, green \
+         and blue.";
+    BL1208 = DATA_LABELS: "labels of a data set are not class numbers",
+        "Labels are whole numbers from 0 to 65535, of at least two classes; the largest one plus 1 is the number of classes.";
+    BL1209 = DATA_SHAPE: "arrays of a data set do not fit together",
+        "Features are [samples, ...] with one to three further dimensions, labels [samples]; training and test samples have \
+         the same shape and type.";
+    BL1210 = DATA_NOT_FINITE: "a feature is not a finite number",
+        "NaN and infinities cannot be compared with thresholds. Replace them or drop the samples.";
+    BL1211 = DATA_EMPTY: "a data set has no samples to train on or to test with",
+        "Without an official split a fifth of each class, rounded down, is for testing: five samples of one class are the least.";
+    BL1212 = GZIP: "a gzip file is damaged",
+        "The compressed data contradicts itself or its checksum. Copy or download the file again.";
+
+    // Training.
+    BL1301 = TRAIN_CONFIG: "a training configuration cannot be used",
+        "Keys, all with defaults: `epochs`, `batch`, `seed`, `validation` (share of the training samples that chooses the best \
+         epoch); [encoder] `kind` (thermometer, distributive), `bits`, `scope` (feature, global), `rarest`; [[layers]] `nodes`, \
+         `fan_in` (2 to 6), `wiring` (random, local), `radius`, `candidates`; [node] `kind` (hybrid), `smoothing`, `residual`; \
+         [head] `temperature`; [optimizer] `learning_rate`, `weight_decay`, `beta1`, `beta2`, `epsilon`; [augment] `shift`. \
+         An unknown key is refused, since it would silently change nothing. The last layer's nodes must divide into the classes.";
+    BL1302 = TRAIN_DATA: "a data set cannot be trained on",
+        "Every sample needs the same number of finite features and a label below the number of classes, in the training part \
+         and in the test part.";
+    BL1303 = TRAIN_CHECKPOINT: "a checkpoint cannot be continued",
+        "A checkpoint continues the run that wrote it: the same configuration, seed, data and version. Anything else would \
+         give a result that no single run gives.";
+    BL1304 = TRAIN_MODEL: "the trainer cannot evaluate a model",
+        "The trainer evaluates what it trains: a thermometer, lookup tables of at most six inputs, a group sum, an argmax.";
+    BL1305 = TRAIN_INTERNAL: "training failed inside",
+        "A tensor operation refused its inputs, which a checked configuration never causes: an error of blc.";
 }

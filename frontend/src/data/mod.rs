@@ -1,5 +1,19 @@
 //! Data sets and the array files they come in.
 
+mod array;
+mod cifar;
+pub mod idx;
+pub mod npy;
+mod npz;
+mod open;
+mod split;
+
+pub use array::{Array, Elements, Kind};
+pub use npz::Npz;
+
+/// Most bytes that one byte of deflated data can become.
+const MAX_DEFLATE_RATIO: u64 = 1032;
+
 /// Features of `N` samples, row-major `[N, features]`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
@@ -31,4 +45,50 @@ pub struct Dataset {
     pub train: Split,
     /// Read once, at the end.
     pub test: Split,
+}
+
+impl Features {
+    /// Number of elements of all samples together.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(x) => x.len(),
+            Self::F32(x) => x.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The rows of the given positions, each of `features` elements; positions past the end are left out.
+    pub fn rows(&self, features: usize, positions: &[usize]) -> Self {
+        fn pick<T: Copy>(x: &[T], features: usize, positions: &[usize]) -> Vec<T> {
+            let row = |&i: &usize| x.get(i.checked_mul(features)?..)?.get(..features);
+            positions.iter().filter_map(row).flatten().copied().collect()
+        }
+        match self {
+            Self::U8(x) => Self::U8(pick(x, features, positions)),
+            Self::F32(x) => Self::F32(pick(x, features, positions)),
+        }
+    }
+}
+
+impl Split {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+}
+
+impl Dataset {
+    /// Features of one sample.
+    pub fn features(&self) -> usize {
+        self.shape.iter().product()
+    }
 }
