@@ -277,6 +277,32 @@ impl Func {
         counts
     }
 
+    /// Bytes on the heap, for what a program says about its memory. Names and wide tables count by their contents.
+    pub fn heap_bytes(&self) -> usize {
+        fn bytes<T>(v: &Vec<T>) -> usize {
+            v.capacity() * size_of::<T>()
+        }
+        let tables: usize = self.tables.iter().map(|t| t.len() * 8).sum();
+        let names: usize = self.names.values().map(|n| n.len()).sum();
+        bytes(&self.ops)
+            + bytes(&self.operands)
+            + bytes(&self.values)
+            + bytes(&self.tables)
+            + tables
+            + self.names.capacity() * (size_of::<(Value, Box<str>)>() + 1)
+            + names
+            + self.locs.heap_bytes()
+    }
+
+    /// Gives back memory that growth left over.
+    pub fn shrink_to_fit(&mut self) {
+        self.ops.shrink_to_fit();
+        self.operands.shrink_to_fit();
+        self.values.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.locs.shrink_to_fit();
+    }
+
     // ---- building
 
     fn type_id(&mut self, ty: Type) -> u16 {
@@ -446,7 +472,10 @@ impl Func {
     /// Drops dead ops, restores program order (stable: ops move only where they must) and makes ids dense. Returns the
     /// new value of each old one, `None` where it is gone. A combinational cycle is kept, for the verifier to report.
     pub fn tidy(&mut self) -> Vec<Option<Value>> {
-        let order = crate::order::live_order(self);
+        let order = crate::order::schedule(self, false).unwrap_or_else(|_| {
+            let live = crate::order::live_ops(self);
+            self.op_ids().filter(|id| live[id.index()]).collect()
+        });
         let old = std::mem::replace(self, self.new_like());
         let mut map: Vec<Option<Value>> = vec![None; old.values.len()];
         self.types.clone_from(&old.types);

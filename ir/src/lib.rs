@@ -3,15 +3,20 @@
 //! Three levels in one language (see [`ops::Level`]), stored as flat arrays ([`func::Func`]) with typed ids, written as
 //! text, checked by a verifier, and given meaning by a reference evaluator.
 
+pub mod codes;
 pub mod diag;
 pub mod entity;
+pub mod eval;
 pub mod func;
 pub mod loc;
 pub mod module;
 pub mod ops;
 pub mod order;
+pub mod parse;
+pub mod print;
 pub mod table;
 pub mod types;
+pub mod verify;
 
 pub use diag::{Diagnostic, Result};
 pub use func::{Def, Func, FuncAttr, FuncKind, Op, OpId, Port, Value};

@@ -164,6 +164,17 @@ impl Locs {
         }
     }
 
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let fused: usize = self.locs.iter().map(|l| if let Loc::Fused(p) = l { p.len() * 4 } else { 0 }).sum();
+        self.locs.capacity() * size_of::<Loc>() + fused
+    }
+
+    /// Gives back memory that growth left over.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.locs.shrink_to_fit();
+    }
+
     /// Takes over a location of another table; `kept` remembers what was taken over before.
     pub fn import(&mut self, id: LocId, from: &Self, kept: &mut FxHashMap<LocId, LocId>) -> LocId {
         if let Some(&known) = kept.get(&id) {

@@ -4,55 +4,68 @@ use crate::func::{Def, Func, OpId, Value};
 use crate::ops::OpKind;
 
 /// Whether an op's results do not depend on its operands within the same cycle.
-pub fn breaks_cycles(kind: OpKind) -> bool {
+pub fn is_register(kind: OpKind) -> bool {
     matches!(kind, OpKind::Reg { .. } | OpKind::Xc7Fdre { .. })
 }
 
-/// Ops that the results need, each after what it reads (registers may read what comes later). Stable: among ready ops
-/// the one that comes first in program order goes first.
-pub(crate) fn live_order(f: &Func) -> Vec<OpId> {
-    let n = f.op_count();
+/// Ops that the results need, each after what it reads. Stable: ops move only where they must.
+///
+/// A register reads what was there before the clock's edge, so it may stand before what feeds it; with `transparent` it
+/// counts as a wire.
+///
+/// # Errors
+/// An op of a combinational cycle (or, with `transparent`, of any cycle).
+pub fn schedule(f: &Func, transparent: bool) -> Result<Vec<OpId>, OpId> {
+    let waits = |kind: OpKind| transparent || !is_register(kind);
     let live = live_ops(f);
-    // In program order already? Then nothing moves.
-    let mut defined_at = vec![0u32; f.value_count()];
+    let mut ready_after = vec![0u32; f.value_count()];
     for (id, op) in f.ops() {
         for v in op.results() {
-            defined_at[v.index()] = id.0 + 1;
+            ready_after[v.index()] = id.0 + 1;
         }
     }
-    let in_order = f.ops().all(|(id, op)| {
-        !live[id.index()] || breaks_cycles(op.kind) || op.operands.iter().all(|v| defined_at[v.index()] <= id.0)
-    });
     let ids: Vec<OpId> = f.op_ids().filter(|id| live[id.index()]).collect();
+    let in_order = ids.iter().all(|&id| {
+        let op = f.op(id);
+        !waits(op.kind) || op.operands.iter().all(|v| ready_after[v.index()] <= id.0)
+    });
     if in_order {
-        return ids;
+        return Ok(ids);
     }
-    // Depth-first over operands from each op in program order, without recursion.
-    let mut state = vec![0u8; n];
+    const NEW: u8 = 0;
+    const OPEN: u8 = 1;
+    const DONE: u8 = 2;
+    let mut state = vec![NEW; f.op_count()];
     let mut order = Vec::with_capacity(ids.len());
     let mut stack: Vec<(OpId, usize)> = Vec::new();
     for root in ids {
-        if state[root.index()] != 0 {
+        if state[root.index()] != NEW {
             continue;
         }
-        state[root.index()] = 1;
+        state[root.index()] = OPEN;
         stack.push((root, 0));
         while let Some((id, next)) = stack.last_mut() {
             let op = f.op(*id);
-            let operand = if breaks_cycles(op.kind) { None } else { op.operands.get(*next) };
+            let operand = if waits(op.kind) { op.operands.get(*next) } else { None };
             let Some(&v) = operand else {
+                state[id.index()] = DONE;
                 order.push(*id);
                 stack.pop();
                 continue;
             };
             *next += 1;
-            if let Some(def) = f.def_op(v).filter(|d| state[d.index()] == 0) {
-                state[def.index()] = 1;
-                stack.push((def, 0));
+            let Some(def) = f.def_op(v) else { continue };
+            match state[def.index()] {
+                NEW => {
+                    state[def.index()] = OPEN;
+                    stack.push((def, 0));
+                }
+                OPEN => return Err(def),
+                _ => {}
             }
         }
     }
-    order
+    Ok(order)
 }
 
 /// Which ops the results need.

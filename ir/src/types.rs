@@ -30,7 +30,7 @@ impl Type {
     /// The clock.
     pub const CLOCK: Self = Self::scalar(Elem::Clock);
     /// Most bits that a packed value may have: offsets stay far inside `u32`.
-    pub const MAX_BITS: u64 = 1 << 31;
+    pub const MAX_BITS: u64 = 1 << 26;
 
     /// A scalar of an element type.
     pub const fn scalar(elem: Elem) -> Self {
