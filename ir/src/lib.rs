@@ -17,6 +17,7 @@ pub mod print;
 pub mod table;
 pub mod types;
 pub mod verify;
+pub mod view;
 
 pub use diag::{Diagnostic, Result};
 pub use func::{Def, Func, FuncAttr, FuncKind, Op, OpId, Port, Value};

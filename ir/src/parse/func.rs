@@ -57,6 +57,8 @@ fn plain_number(text: &str) -> Option<usize> {
     digits.iter().try_fold(0, |n, &b| b.is_ascii_digit().then(|| n * 10 + usize::from(b - b'0')))
 }
 
+/// Operands as they are named, and where.
+type Operands<'a> = SmallVec<[(&'a str, Range<usize>); 6]>;
 /// A result in the signature; its value comes with the last line.
 type ResultPort = (String, Type, Range<usize>);
 
@@ -259,7 +261,7 @@ impl<'a> Parser<'a> {
         Ok((text, self.bump().range()))
     }
 
-    fn operands(&mut self, info: &OpInfo) -> Parse<SmallVec<[(&'a str, Range<usize>); 6]>> {
+    fn operands(&mut self, info: &OpInfo) -> Parse<Operands<'a>> {
         let mut operands = SmallVec::new();
         match info.form {
             Form::Call => self.list(b'(', b')', |p| {

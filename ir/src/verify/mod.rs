@@ -130,10 +130,8 @@ impl Checker<'_> {
                 }
             }
         }
-        if hw {
-            if let Some(port) = f.results.iter().find(|r| f.params.iter().any(|p| p.name == r.name)) {
-                self.func_error(&PORT, format!("%{} is both an input and an output", port.name));
-            }
+        if hw && let Some(port) = f.results.iter().find(|r| f.params.iter().any(|p| p.name == r.name)) {
+            self.func_error(&PORT, format!("%{} is both an input and an output", port.name));
         }
         let clocks = f.params.iter().filter(|p| f.ty(p.value) == Type::CLOCK).count();
         if clocks > usize::from(hw) {
@@ -210,7 +208,8 @@ impl Checker<'_> {
         let f = self.f;
         if self.level == Level::Hw {
             if let Err(id) = schedule(f, false) {
-                let text = "this value depends on itself within one cycle";
+                let size = crate::view::Graph::new(f, true).cycles().iter().map(Vec::len).max().unwrap_or(1);
+                let text = format!("this value depends on itself within one cycle (through {size} ops)");
                 self.error(&COMBINATIONAL_CYCLE, Subject::Op(self.index, id), text);
             }
             return;

@@ -203,13 +203,10 @@ fn lut_dense(
     if bits.len() != nodes * words || table.shape.first() != Some(&nodes) {
         return Err((&RESOURCE_SHAPE, format!("#{} has not {words} words for each of {nodes} nodes", table.name)));
     }
-    if k < 6 {
-        if let Some(bad) = bits.iter().find(|&&t| t & !mask(k) != 0) {
-            return Err((
-                &RESOURCE_VALUE,
-                format!("#{} has {bad:#x}, with bits above those of {k} inputs", table.name),
-            ));
-        }
+    if k < 6
+        && let Some(bad) = bits.iter().find(|&&t| t & !mask(k) != 0)
+    {
+        return Err((&RESOURCE_VALUE, format!("#{} has {bad:#x}, with bits above those of {k} inputs", table.name)));
     }
     Ok(nodes)
 }
