@@ -38,6 +38,9 @@ blc_ir::codes! {
         "Thresholds are [features, bits], connections [nodes, k], tables [nodes] for k <= 6 and [nodes, 2^k/64] above.";
     BL1023 = TENSOR_SHARED: "two fields of a model name the same tensor",
         "Each tensor belongs to one field, so that the length of the file bounds the size of the model.";
+    BL1024 = RESOURCE_CHANGED: "a model file is not the one that a .blir was written for",
+        "A .blir text names tensors of a model file together with their SHA-256. The file beside it has other data now, so \
+         the design would be another one.";
     BL1030 = FAN_IN: "a lookup table has too few or too many inputs",
         "A node has 1 to 16 inputs: its table has 2^k bits.";
     BL1031 = CONNECTION_RANGE: "a connection leads outside the layer before",
@@ -60,6 +63,39 @@ blc_ir::codes! {
         "A model has at least one feature and one layer, and every layer at least one node.";
     BL1039 = MODEL_SIZE: "a model is larger than can be expressed",
         "A value of the intermediate language has at most 2^31 bits.";
+    BL1101 = BLIF_SYNTAX: "a line of a BLIF file makes no sense",
+        "A BLIF file consists of .model, .inputs, .outputs, .names with the lines of its truth table, and .end.";
+    BL1102 = BLIF_CUBE: "a line of a BLIF truth table is wrong",
+        "A line of a .names has one character 0, 1 or - for each input, a space, and the value 0 or 1; that of a constant \
+         only the value.";
+    BL1103 = BLIF_MIXED: "a BLIF truth table lists ones and zeros",
+        "The lines of one .names list either all addresses of 1 or all addresses of 0. With both, addresses in neither would \
+         have no value.";
+    BL1104 = BLIF_LATCH: "a BLIF netlist has registers",
+        "Only combinational netlists are compiled; registers are added by the pipeline pass (--stages, --clock).";
+    BL1105 = BLIF_SUBCKT: "a BLIF netlist has subcircuits",
+        "Only flat netlists are compiled. Flatten the design first, in Yosys with `flatten`.";
+    BL1106 = BLIF_GATE: "a BLIF netlist has library gates",
+        "A .gate means nothing without its library. Write the netlist unmapped, with .names.";
+    BL1107 = BLIF_DIRECTIVE: "a BLIF statement is not supported",
+        "Known are .model, .inputs, .outputs, .names and .end. Others (.exdc, .clock, delays, Yosys's extensions) would change \
+         what the netlist means, so they are not skipped.";
+    BL1108 = BLIF_MODELS: "a BLIF file has several models",
+        "Only flat netlists are compiled. Flatten the design first, in Yosys with `flatten`.";
+    BL1109 = BLIF_WIDE: "a BLIF gate has too many inputs",
+        "A .names has at most 16 inputs, because its truth table has 2^k bits. Decompose it first.";
+    BL1110 = BLIF_UNDRIVEN: "a signal of a BLIF netlist has no value",
+        "Every signal that is read or is an output must be in .inputs or be the last name of a .names.";
+    BL1111 = BLIF_DRIVEN_TWICE: "a signal of a BLIF netlist is driven twice",
+        "Every signal is either one input or the output of one .names.";
+    BL1112 = BLIF_CYCLE: "a BLIF netlist has a combinational cycle",
+        "A gate reads, directly or through others, its own output. Such feedback has no value without time.";
+    BL1113 = BLIF_OUTPUT_TWICE: "a BLIF netlist names an output twice",
+        "The outputs become ports, whose names must differ.";
+    BL1114 = BLIF_SIZE: "the truth tables of a BLIF netlist are too large",
+        "All tables together may take 1 GiB; a gate of 16 inputs takes 8 KiB. Decompose wide gates first.";
+    BL1115 = BLIF_EMPTY: "a BLIF netlist has no outputs",
+        "Without outputs there is nothing to compile. An empty or cut-off file looks the same.";
     BL1200 = DATA_UNKNOWN: "a data set of that name or format is not known",
         "`--data` takes `digits`, a folder of MNIST-like IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte and the \
          same with t10k, plain or .gz), a folder of CIFAR-10 .bin files, or an .npz with x_train, y_train, x_test and y_test, or \
@@ -111,4 +147,33 @@ blc_ir::codes! {
         "The trainer evaluates what it trains: a thermometer, lookup tables of at most six inputs, a group sum, an argmax.";
     BL1305 = TRAIN_INTERNAL: "training failed inside",
         "A tensor operation refused its inputs, which a checked configuration never causes: an error of blc.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::ALL;
+
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, text);
+            } else {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn ids_ascend_and_every_code_is_expected_by_a_test() {
+        assert!(ALL.is_sorted_by(|a, b| a.id < b.id));
+        let mut text = String::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        // Training has its tests behind a feature, and checks its own.
+        let ours = ALL.iter().map(|c| c.id).filter(|&id| id < "BL1300");
+        let untested: Vec<_> = ours.filter(|id| !text.contains(&format!("\"{id}\""))).collect();
+        assert_eq!(untested, [""; 0]);
+    }
 }

@@ -19,23 +19,15 @@ pub fn display(path: &Path) -> String {
 /// Errors: `BL1001` where it cannot be read, `BL1003` where it is larger.
 pub fn read_bounded(path: &Path, max_bytes: u64) -> Result<Vec<u8>> {
     let refused = |e: io::Error| Box::new(read_error(path, &e));
-    let too_large = || {
-        Diagnostic::error(
-            &codes::FILE_TOO_LARGE,
-            format!("larger than the {max_bytes} bytes that such a file may have"),
-        )
-        .in_file(display(path), "")
-        .help("check that this is the file you meant")
-    };
     let file = File::open(path).map_err(refused)?;
     let claimed = file.metadata().map_err(refused)?.len();
     if claimed > max_bytes {
-        return Err(too_large().into());
+        return Err(too_large(&display(path), max_bytes));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(claimed).unwrap_or(0));
     file.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(refused)?;
     if bytes.len() as u64 > max_bytes {
-        return Err(too_large().into());
+        return Err(too_large(&display(path), max_bytes));
     }
     Ok(bytes)
 }
@@ -84,6 +76,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
 /// SHA-256 of some bytes as 64 lower-case hexadecimal digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The refusal of an input larger than `max_bytes`.
+pub fn too_large(file: &str, max_bytes: u64) -> Box<Diagnostic> {
+    let message = format!("larger than the {max_bytes} bytes that such a file may have");
+    Diagnostic::error(&codes::FILE_TOO_LARGE, message)
+        .in_file(file, "")
+        .help("check that this is the file you meant")
+        .into()
 }
 
 fn read_error(path: &Path, e: &io::Error) -> Diagnostic {

@@ -45,7 +45,7 @@ pub fn to_bytes(array: &Array) -> Vec<u8> {
         all => format!("({})", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     let mut header = format!("{{'descr': '{order}{}', 'fortran_order': False, 'shape': {shape}, }}", kind.descr());
-    while (MAGIC.len() + 4 + header.len() + 1) % 64 != 0 {
+    while !(MAGIC.len() + 4 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

@@ -244,7 +244,8 @@ mod tests {
 
         let bytes = |n: usize| array(&[n, 2], Elements::U8(vec![1; 2 * n]));
         let nan = array(&[3, 2], Elements::F32(vec![0.0, 0.0, 0.0, f32::NAN, 0.0, 0.0]));
-        let cases: &[(&str, &[(&str, Array)], &str)] = &[
+        type Arrays<'a> = &'a [(&'a str, Array)];
+        let cases: &[(&str, Arrays<'_>, &str)] = &[
             ("other names", &[("images", x(3)), ("labels", y(3))], "BL1206"),
             ("no labels", &[("x", x(3))], "BL1206"),
             ("no test set", &[("x_train", x(3)), ("y_train", y(3))], "BL1206"),

@@ -3,13 +3,17 @@
 //! A [`Model`] is the whole truth of a trained network: thresholds, wiring and tables, no weights. [`Model::validate`]
 //! states what holds of every model that was read or may be written; `read` and `write` are the file.
 
+mod container;
 mod read;
+mod resources;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use blc_ir::diag::{Code, Diagnostic, Result};
+use blc_ir::diag::{Code, Diagnostic, Place, Result};
 use blc_ir::{table, types::Type};
+
+pub use resources::load_resources;
 
 use crate::codes;
 
@@ -80,6 +84,26 @@ pub struct Model {
     pub dtype: Dtype,
     /// In order from input to output.
     pub layers: Vec<Layer>,
+}
+
+/// Which tensors of a file a model's data are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorNames {
+    /// Thresholds of the encoder, empty where there is none.
+    pub thresholds: String,
+    /// Connections and tables of each LUT layer.
+    pub luts: Vec<(String, String)>,
+}
+
+impl TensorNames {
+    /// The names that [`Model::write`] gives: `enc.thresholds`, `l0.connections`, `l0.tables`, `l1.…`.
+    pub fn standard(model: &Model) -> Self {
+        let luts = model.layers.iter().filter(|l| matches!(l, Layer::Lut { .. })).count();
+        Self {
+            thresholds: "enc.thresholds".into(),
+            luts: (0..luts).map(|i| (format!("l{i}.connections"), format!("l{i}.tables"))).collect(),
+        }
+    }
 }
 
 impl Thresholds {
@@ -338,7 +362,7 @@ fn check_group_sum(groups: usize, width: usize) -> Result<(), Wrong> {
         let message = format!("{groups} groups; a head has 1 to {MAX_CLASSES}");
         return Err(Wrong::new(&codes::GROUPS, "groups", message));
     }
-    if width % groups != 0 {
+    if !width.is_multiple_of(groups) {
         let message = format!("{width} bits do not fall into {groups} equal groups");
         return Err(Wrong::new(&codes::GROUPS, "groups", message)
             .help(format!("give the last layer a multiple of {groups} nodes")));
@@ -348,17 +372,17 @@ fn check_group_sum(groups: usize, width: usize) -> Result<(), Wrong> {
 
 /// A lie found before it is known which file told it.
 struct Wrong {
-    diagnostic: Diagnostic,
+    diagnostic: Box<Diagnostic>,
     detail: String,
 }
 
 impl Wrong {
     fn new(code: &'static Code, detail: &str, message: impl Into<String>) -> Self {
-        Self { diagnostic: Diagnostic::error(code, message), detail: detail.to_owned() }
+        Self { diagnostic: Box::new(Diagnostic::error(code, message)), detail: detail.to_owned() }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
-        self.diagnostic = self.diagnostic.help(help);
+        self.diagnostic.help = Some(help.into());
         self
     }
 
@@ -368,7 +392,8 @@ impl Wrong {
         self
     }
 
-    fn in_file(self, file: &str) -> Box<Diagnostic> {
-        Box::new(self.diagnostic.in_file(file, self.detail))
+    fn in_file(mut self, file: &str) -> Box<Diagnostic> {
+        self.diagnostic.place = Place::File(file.to_owned(), self.detail);
+        self.diagnostic
     }
 }

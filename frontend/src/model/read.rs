@@ -3,14 +3,14 @@
 //! Order: the container (header length, offsets), the metadata's JSON, each layer's fields, each tensor's type and shape,
 //! and last the values, which [`Model::validate`] checks. Nothing is allocated that the file's own length does not cover.
 
-use std::collections::HashSet;
 use std::path::Path;
 
-use blc_ir::diag::{Code, Diagnostic, Result};
-use safetensors::tensor::{Dtype as TensorType, Metadata};
+use blc_ir::diag::{Code, Result};
+use safetensors::tensor::Dtype as TensorType;
 use serde_json::{Map, Value};
 
-use super::{Dtype, Layer, Model, Thresholds, Wrong, check_fan_in, connection_range, words_per_table};
+use super::container::{Container, Tensor};
+use super::{Dtype, Layer, Model, TensorNames, Thresholds, Wrong, check_fan_in, words_per_table};
 use crate::{codes, files};
 
 /// The key of the safetensors metadata that holds the model's JSON.
@@ -18,9 +18,7 @@ pub(super) const METADATA_KEY: &str = "bitlogic";
 /// The version of the format that is read and written.
 pub(super) const VERSION: u64 = 1;
 /// Largest file: a million nodes of 16 inputs would need 8 GB, one of 6 inputs 32 MB.
-const MAX_FILE: u64 = 2 << 30;
-/// Largest header, as the safetensors crate has it.
-const MAX_HEADER: usize = 100_000_000;
+pub(super) const MAX_FILE: u64 = 2 << 30;
 
 const KINDS: &[&str] = &["thermometer", "lut", "group_sum", "argmax"];
 
@@ -32,17 +30,25 @@ impl Model {
         Self::from_bytes(&files::read_bounded(path, MAX_FILE)?, &files::display(path))
     }
 
+    /// Reads a model as [`Model::from_bytes`] does, and says which tensors of the file its data are.
+    ///
+    /// Errors: `BL1010` to `BL1039`.
+    pub fn from_bytes_with_names(bytes: &[u8], name: &str) -> Result<(Self, TensorNames)> {
+        let checked = read(bytes).and_then(|(model, names)| model.check().map(|()| (model, names)));
+        checked.map_err(|wrong| wrong.in_file(name))
+    }
+
     /// Reads a model from the bytes of a file; `name` is what diagnostics call that file.
     ///
     /// Errors: `BL1010` to `BL1039`.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
-        read(bytes).and_then(|model| model.check().map(|()| model)).map_err(|wrong| wrong.in_file(name))
+        Self::from_bytes_with_names(bytes, name).map(|(model, _)| model)
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Model, Wrong> {
+fn read(bytes: &[u8]) -> Result<(Model, TensorNames), Wrong> {
     let mut file = Container::open(bytes)?;
-    let json = file.header.metadata().as_ref().and_then(|m| m.get(METADATA_KEY)).cloned().ok_or_else(|| {
+    let json = file.metadata(METADATA_KEY).map(str::to_owned).ok_or_else(|| {
         Wrong::new(&codes::MODEL_METADATA, "", format!("no metadata key `{METADATA_KEY}`"))
             .help("this safetensors file holds no frozen LUT network; `blc train` and `blc import` write them")
     })?;
@@ -64,15 +70,23 @@ fn read(bytes: &[u8]) -> Result<Model, Wrong> {
     input.only(&["shape", "dtype"])?;
     let mut read =
         Model { name: model.string("name")?.to_owned(), shape: shape(&input)?, dtype: dtype(&input)?, layers: vec![] };
+    let mut names = TensorNames { thresholds: String::new(), luts: Vec::new() };
     let features = read.features();
     let mut width = features;
     for (index, layer) in model.list("layers")?.iter().enumerate() {
         let fields = Fields::of(layer, &format!("layer {index}"))?;
         let layer = read_layer(&fields, &mut file, features, width)?;
+        match layer {
+            Layer::Thermometer { .. } => names.thresholds = fields.string("thresholds")?.to_owned(),
+            Layer::Lut { .. } => {
+                names.luts.push((fields.string("connections")?.to_owned(), fields.string("tables")?.to_owned()));
+            }
+            Layer::GroupSum { .. } | Layer::Argmax => {}
+        }
         width = layer.width(width);
         read.layers.push(layer);
     }
-    Ok(read)
+    Ok((read, names))
 }
 
 fn shape(input: &Fields<'_>) -> Result<Vec<usize>, Wrong> {
@@ -90,11 +104,16 @@ fn dtype(input: &Fields<'_>) -> Result<Dtype, Wrong> {
     }
 }
 
-fn read_layer(fields: &Fields<'_>, file: &mut Container<'_>, features: usize, width: usize) -> Result<Layer, Wrong> {
+fn read_layer<'a>(
+    fields: &Fields<'_>,
+    file: &mut Container<'a>,
+    features: usize,
+    width: usize,
+) -> Result<Layer, Wrong> {
     match fields.string("kind")? {
         "thermometer" => {
             fields.only(&["kind", "thresholds"])?;
-            let tensor = file.tensor(fields, "thresholds")?;
+            let tensor = fields.tensor(file, "thresholds")?;
             let &[rows, bits] = tensor.shape.as_slice() else {
                 return Err(tensor.shape_error(&format!("[{features}, bits]")));
             };
@@ -124,31 +143,20 @@ fn read_layer(fields: &Fields<'_>, file: &mut Container<'_>, features: usize, wi
     }
 }
 
-fn read_lut(fields: &Fields<'_>, file: &mut Container<'_>, width: usize) -> Result<Layer, Wrong> {
+fn read_lut<'a>(fields: &Fields<'_>, file: &mut Container<'a>, width: usize) -> Result<Layer, Wrong> {
     let fan_in = fields.count("fan_in")?;
     check_fan_in(fan_in).map_err(|wrong| Wrong { detail: fields.place.clone(), ..wrong })?;
 
-    let wires = file.tensor(fields, "connections")?;
+    let wires = fields.tensor(file, "connections")?;
     let &[nodes, inputs] = wires.shape.as_slice() else {
         return Err(wires.shape_error(&format!("[nodes, {fan_in}]")));
     };
     if inputs != fan_in {
         return Err(wires.shape_error(&format!("[nodes, {fan_in}]")));
     }
-    let connections = match wires.dtype {
-        TensorType::U32 => wires.numbers(u32::from_le_bytes),
-        TensorType::I64 => {
-            let signed = wires.numbers(i64::from_le_bytes);
-            if let Some(i) = signed.iter().position(|&c| u32::try_from(c).is_err()) {
-                let wrong = connection_range(i / fan_in, i % fan_in, signed[i], width);
-                return Err(Wrong { detail: wires.detail, ..wrong });
-            }
-            signed.iter().map(|&c| c as u32).collect()
-        }
-        _ => return Err(wires.dtype_error("u32 or i64")),
-    };
+    let connections = wires.connections(width)?;
 
-    let tables = file.tensor(fields, "tables")?;
+    let tables = fields.tensor(file, "tables")?;
     let words = words_per_table(fan_in);
     let expected: &[usize] = if fan_in <= 6 { &[nodes] } else { &[nodes, words] };
     if tables.dtype != TensorType::U64 {
@@ -158,96 +166,6 @@ fn read_lut(fields: &Fields<'_>, file: &mut Container<'_>, width: usize) -> Resu
         return Err(tables.shape_error(&format!("{expected:?}")));
     }
     Ok(Layer::Lut { fan_in, connections, tables: tables.numbers(u64::from_le_bytes) })
-}
-
-/// A safetensors file whose offsets are known to lie inside it.
-struct Container<'a> {
-    header: Metadata,
-    data: &'a [u8],
-    /// Tensors taken so far: each belongs to one field, so that a short file cannot stand for a huge model.
-    taken: HashSet<String>,
-}
-
-/// A tensor of the file.
-struct Tensor<'a> {
-    dtype: TensorType,
-    shape: Vec<usize>,
-    bytes: &'a [u8],
-    detail: String,
-}
-
-impl<'a> Container<'a> {
-    /// `u64` header length, JSON header, data. The header's own checks are those of the safetensors crate: offsets
-    /// without gaps, as many bytes as type and shape need, no overflow.
-    fn open(bytes: &'a [u8]) -> Result<Self, Wrong> {
-        let not_ours = |message: String| {
-            Wrong::new(&codes::NOT_SAFETENSORS, "", message).help("check that this is the file you meant")
-        };
-        let Some((length, rest)) = bytes.split_first_chunk() else {
-            return Err(not_ours(format!("{} bytes are no safetensors file", bytes.len())));
-        };
-        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        if length > MAX_HEADER {
-            return Err(not_ours(format!("not a safetensors file: it would have a header of {length} bytes")));
-        }
-        let Some((header, data)) = rest.split_at_checked(length) else {
-            return Err(truncated(format!("the header should have {length} bytes, but only {} follow", rest.len())));
-        };
-        let header: Metadata =
-            serde_json::from_slice(header).map_err(|e| not_ours(format!("not a safetensors file: bad header: {e}")))?;
-        let claimed = header.data_len();
-        if claimed > data.len() {
-            return Err(truncated(format!("the tensors should have {claimed} bytes, but only {} follow", data.len())));
-        }
-        if claimed < data.len() {
-            return Err(not_ours(format!("{} bytes follow after the last tensor", data.len() - claimed)));
-        }
-        Ok(Self { header, data, taken: HashSet::new() })
-    }
-
-    /// The tensor that a field names.
-    fn tensor(&mut self, fields: &Fields<'_>, key: &str) -> Result<Tensor<'a>, Wrong> {
-        let name = fields.string(key)?;
-        if !self.taken.insert(name.to_owned()) {
-            let message = format!("field `{key}` names tensor `{name}`, which another field has already");
-            return Err(
-                Wrong::new(&codes::TENSOR_SHARED, &fields.place, message).help("store a copy under another name")
-            );
-        }
-        let missing = || {
-            Wrong::new(
-                &codes::TENSOR_MISSING,
-                &fields.place,
-                format!("{key} are in tensor `{name}`, which the file does not have"),
-            )
-        };
-        let info = self.header.info(name).ok_or_else(missing)?;
-        let bytes = self.data.get(info.data_offsets.0..info.data_offsets.1).ok_or_else(missing)?;
-        Ok(Tensor {
-            dtype: info.dtype,
-            shape: info.shape.clone(),
-            bytes,
-            detail: format!("{}: tensor `{name}`", fields.place),
-        })
-    }
-}
-
-fn truncated(message: String) -> Wrong {
-    Wrong::new(&codes::MODEL_TRUNCATED, "", message).help("copy or download the file again")
-}
-
-impl Tensor<'_> {
-    fn numbers<T, const N: usize>(&self, number: impl Fn([u8; N]) -> T) -> Vec<T> {
-        self.bytes.as_chunks().0.iter().map(|&chunk| number(chunk)).collect()
-    }
-
-    fn shape_error(&self, expected: &str) -> Wrong {
-        Wrong::new(&codes::TENSOR_SHAPE, &self.detail, format!("shape {:?} instead of {expected}", self.shape))
-    }
-
-    fn dtype_error(&self, expected: &str) -> Wrong {
-        Wrong::new(&codes::TENSOR_DTYPE, &self.detail, format!("elements of type {} instead of {expected}", self.dtype))
-    }
 }
 
 /// A JSON object of which every field must be known.
@@ -286,6 +204,11 @@ impl<'a> Fields<'a> {
         number.ok_or_else(|| self.wrong(&format!("field `{key}` must be a whole number")))
     }
 
+    /// The tensor that a field names.
+    fn tensor<'b>(&self, file: &mut Container<'b>, key: &str) -> Result<Tensor<'b>, Wrong> {
+        file.tensor(self.string(key)?, &format!("{}: {key}", self.place))
+    }
+
     fn only(&self, known: &[&str]) -> Result<(), Wrong> {
         match self.map.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => Err(self.unknown(&codes::MODEL_UNKNOWN_FIELD, &format!("unknown field `{key}`"), key, known)),
@@ -299,7 +222,7 @@ impl<'a> Fields<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known are {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")),
         };
-        Wrong { diagnostic: Diagnostic::error(code, message), detail: self.place.clone() }.help(help)
+        Wrong::new(code, &self.place, message).help(help)
     }
 }
 

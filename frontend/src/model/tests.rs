@@ -195,7 +195,8 @@ fn offsets_and_shapes_that_overflow() {
 
 #[test]
 fn lies_of_the_metadata() {
-    let cases: &[(&str, fn(&mut Value), &str)] = &[
+    type Lie = fn(&mut Value);
+    let cases: &[(&str, Lie, &str)] = &[
         ("version 2", |m| m["version"] = json!(2), "BL1014"),
         ("version as text", |m| m["version"] = json!("1"), "BL1014"),
         ("no version", |m| drop(m.as_object_mut().unwrap().remove("version")), "BL1017"),
@@ -262,7 +263,7 @@ fn misspelt_words_get_a_suggestion() {
 
 #[test]
 fn lies_of_the_tensors() {
-    let cases: &[(&str, usize, &'static str, Value, Vec<u8>, &str)] = &[
+    let cases = [
         ("connections as f32", 0, "F32", json!([2, 2]), f32s(&[0.0; 4]), "BL1021"),
         ("tables as i64", 1, "I64", json!([2]), i64s(&[8, 8]), "BL1021"),
         ("connections in one row", 0, "U32", json!([4]), u32s(&[0; 4]), "BL1022"),
@@ -277,8 +278,8 @@ fn lies_of_the_tensors() {
     ];
     for (what, tensor, dtype, shape, bytes, code) in cases {
         let mut draft = Draft::new();
-        draft.tensors[*tensor] = (draft.tensors[*tensor].0, dtype, shape.clone(), bytes.clone());
-        assert_eq!(refusal(&draft.bytes()), *code, "{what}");
+        draft.tensors[tensor] = (draft.tensors[tensor].0, dtype, shape, bytes);
+        assert_eq!(refusal(&draft.bytes()), code, "{what}");
     }
     let mut empty = Draft::new();
     empty.tensors = vec![("c", "U32", json!([0, 2]), vec![]), ("t", "U64", json!([0]), vec![])];

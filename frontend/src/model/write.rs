@@ -6,10 +6,10 @@ use std::path::Path;
 
 use blc_ir::diag::{Diagnostic, Result};
 use safetensors::tensor::{Dtype as TensorType, View, serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::read::{METADATA_KEY, VERSION};
-use super::{Layer, MAX_FAN_IN, Model, Thresholds, words_per_table};
+use super::{Layer, Model, TensorNames, Thresholds, words_per_table};
 use crate::{codes, files};
 
 /// One tensor on its way out, little-endian.
@@ -40,8 +40,14 @@ impl Model {
     /// Errors: those of [`Model::validate`]: only models that can be read back are written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.validate()?;
+        let names = TensorNames::standard(self);
+        let mut luts = names.luts.iter();
         let mut tensors = Vec::new();
-        let layers: Vec<Value> = self.layers.iter().map(|layer| write_layer(layer, &mut tensors)).collect();
+        let mut layers = Vec::new();
+        for layer in &self.layers {
+            let lut = if matches!(layer, Layer::Lut { .. }) { luts.next() } else { None };
+            layers.push(write_layer(layer, &names.thresholds, lut, &mut tensors));
+        }
         let metadata = json!({
             "version": VERSION,
             "name": self.name,
@@ -64,41 +70,37 @@ impl Model {
 }
 
 /// The JSON of a layer; what it holds goes to `tensors`.
-fn write_layer(layer: &Layer, tensors: &mut Vec<(String, Tensor)>) -> Value {
-    let mut fields = Map::from_iter([("kind".to_owned(), json!(layer.kind()))]);
-    match layer {
-        Layer::Thermometer { bits, thresholds } => {
+fn write_layer(
+    layer: &Layer,
+    thresholds_name: &str,
+    lut_names: Option<&(String, String)>,
+    tensors: &mut Vec<(String, Tensor)>,
+) -> Value {
+    let kind = layer.kind();
+    match (layer, lut_names) {
+        (Layer::Thermometer { bits, thresholds }, _) => {
             let shape = vec![thresholds.len() / (*bits).max(1), *bits];
             let tensor = match thresholds {
                 Thresholds::U8(t) => Tensor { dtype: TensorType::U8, shape, bytes: t.clone() },
                 Thresholds::F32(t) => {
-                    Tensor { dtype: TensorType::F32, shape, bytes: little_endian(t, |x| x.to_le_bytes()) }
+                    Tensor { dtype: TensorType::F32, shape, bytes: little_endian(t, f32::to_le_bytes) }
                 }
             };
-            let name = "enc.thresholds".to_owned();
-            fields.insert("thresholds".into(), json!(name));
-            tensors.push((name, tensor));
+            tensors.push((thresholds_name.to_owned(), tensor));
+            json!({"kind": kind, "thresholds": thresholds_name})
         }
-        Layer::Lut { fan_in, connections, tables } => {
-            let index = tensors.iter().filter(|(name, _)| name.ends_with(".tables")).count();
-            let nodes = connections.len() / (*fan_in).clamp(1, MAX_FAN_IN);
-            let words = words_per_table(*fan_in);
-            let (wires, tables_name) = (format!("l{index}.connections"), format!("l{index}.tables"));
-            fields.insert("fan_in".into(), json!(fan_in));
-            fields.insert("connections".into(), json!(wires));
-            fields.insert("tables".into(), json!(tables_name));
-            let bytes = little_endian(connections, |x| x.to_le_bytes());
-            tensors.push((wires, Tensor { dtype: TensorType::U32, shape: vec![nodes, *fan_in], bytes }));
-            let shape = if *fan_in <= 6 { vec![nodes] } else { vec![nodes, words] };
-            let bytes = little_endian(tables, |x| x.to_le_bytes());
-            tensors.push((tables_name, Tensor { dtype: TensorType::U64, shape, bytes }));
+        (Layer::Lut { fan_in, connections, tables }, Some((wires_name, tables_name))) => {
+            let nodes = connections.len() / (*fan_in).max(1);
+            let bytes = little_endian(connections, u32::to_le_bytes);
+            tensors.push((wires_name.clone(), Tensor { dtype: TensorType::U32, shape: vec![nodes, *fan_in], bytes }));
+            let shape = if *fan_in <= 6 { vec![nodes] } else { vec![nodes, words_per_table(*fan_in)] };
+            let bytes = little_endian(tables, u64::to_le_bytes);
+            tensors.push((tables_name.clone(), Tensor { dtype: TensorType::U64, shape, bytes }));
+            json!({"kind": kind, "fan_in": fan_in, "connections": wires_name, "tables": tables_name})
         }
-        Layer::GroupSum { groups } => {
-            fields.insert("groups".into(), json!(groups));
-        }
-        Layer::Argmax => {}
+        (Layer::GroupSum { groups }, _) => json!({"kind": kind, "groups": groups}),
+        (Layer::Lut { .. } | Layer::Argmax, _) => json!({"kind": kind}),
     }
-    Value::Object(fields)
 }
 
 fn little_endian<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {

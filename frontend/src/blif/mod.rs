@@ -1,0 +1,77 @@
+//! Import of BLIF, the netlist format of SIS, ABC, Yosys and VTR: combinational `.names` netlists.
+//!
+//! A `.names` of `k` signals becomes a lookup table whose input 0, the lowest address bit, is the first signal. Gates keep
+//! their names and lines; their order is that of the file as far as it defines before it uses. What BLIF can say beyond that (latches,
+//! subcircuits, library gates, several models, don't-care networks) is refused by name.
+
+mod cover;
+mod netlist;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use blc_ir::diag::{Result, Source};
+use blc_ir::{Func, FuncKind, Module, OpKind, Type};
+
+use crate::{files, lower};
+use netlist::Netlist;
+
+/// Most inputs of one `.names`.
+pub const MAX_INPUTS: usize = 16;
+/// Largest file.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Reads a BLIF file of at most 1 GiB.
+///
+/// Errors: `BL1001`, `BL1003`, `BL1004` for the file, those of [`import`] for what is in it.
+pub fn read(path: &Path) -> Result<Module> {
+    import(&files::read_text(path, MAX_FILE)?, &files::display(path))
+}
+
+/// A BLIF text to a module of one bit-level function, `net`, whose ports are the file's inputs and outputs in order.
+///
+/// `file` is what diagnostics call the text; its last component stands in the gates' locations.
+///
+/// Errors: `BL1101` to `BL1115`, and `BL1003` for a text of more than 1 GiB.
+pub fn import(text: &str, file: &str) -> Result<Module> {
+    if text.len() as u64 > MAX_FILE {
+        return Err(files::too_large(file, MAX_FILE));
+    }
+    let netlist = parse::parse(text).and_then(|netlist| netlist.sorted());
+    let netlist = netlist.map_err(|wrong| wrong.in_source(&Source::new(file, text)))?;
+    Ok(to_ir(&netlist, Path::new(file)))
+}
+
+fn to_ir(netlist: &Netlist<'_>, file: &Path) -> Module {
+    let stem = file.file_stem().map_or_else(|| "net".into(), |s| s.to_string_lossy());
+    let file = file.file_name().map_or_else(|| "net".into(), |s| s.to_string_lossy());
+    let mut module = Module::new(lower::identifier(netlist.model.unwrap_or(&stem)));
+    let mut f = Func::new("net", FuncKind::Func);
+    let mut values = vec![None; netlist.signals.len()];
+    for &input in &netlist.inputs {
+        values[input as usize] = Some(f.add_param(netlist.name(input), Type::BIT));
+    }
+    let mut operands = Vec::with_capacity(MAX_INPUTS);
+    for gate in &netlist.gates {
+        operands.clear();
+        operands.extend(netlist.fanin(gate).iter().filter_map(|&s| values[s as usize]));
+        let table = netlist.table(gate);
+        let loc = f.locs.line(&file, gate.line);
+        let value = match (operands.len(), table) {
+            (0, &[table]) => f.push1(OpKind::Const { value: table & 1 }, &[], Type::BIT, loc),
+            (1..=6, &[table]) => f.lut(table, &operands, loc),
+            _ => f.lut_wide(table, &operands, loc),
+        };
+        f.set_name(value, netlist.name(gate.output));
+        values[gate.output as usize] = Some(value);
+    }
+    for &output in &netlist.outputs {
+        if let Some(value) = values[output as usize] {
+            f.add_result(netlist.name(output), value);
+        }
+    }
+    module.funcs.push(f);
+    module
+}
