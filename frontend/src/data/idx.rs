@@ -85,6 +85,7 @@ pub(super) mod tests {
 
     use super::*;
     use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
 
     /// An IDX file of bytes.
     pub fn idx(shape: &[u32], data: &[u8]) -> Vec<u8> {
@@ -147,5 +148,20 @@ pub(super) mod tests {
         assert_eq!(code(&wrong_sum), "BL1212");
         assert_eq!(code(&packed[..packed.len() - 20]), "BL1204", "cut off");
         assert_eq!(code(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff]), "BL1212");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at: prop::sample::Index, byte: u8, packed: bool) {
+            let mut bytes = idx(&[3, 4], &[7; 12]);
+            if packed {
+                bytes = gz(&bytes);
+            }
+            let i = at.index(bytes.len());
+            bytes[i] = byte;
+            if let Ok(array) = from_bytes(&bytes, "a") {
+                prop_assert_eq!(array.shape.iter().product::<usize>(), array.data.len());
+            }
+        }
     }
 }

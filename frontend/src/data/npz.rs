@@ -86,6 +86,7 @@ pub(super) mod tests {
 
     use super::super::array::Elements;
     use super::*;
+    use proptest::prelude::*;
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     /// An archive of arrays, as `numpy.savez` or `savez_compressed` make them.
@@ -160,5 +161,24 @@ pub(super) mod tests {
             }
         }
         assert_eq!(Npz::open(&zip, "x").unwrap_err().code.id, "BL1205");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at: prop::sample::Index, byte: u8, cut: prop::sample::Index, deflated: bool) {
+            let method = if deflated { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+            let mut zip = archive(&[("a", bytes(50)), ("b", bytes(3))], method);
+            let i = at.index(zip.len());
+            zip[i] = byte;
+            if let Ok(mut npz) = Npz::open(&zip, "x") {
+                for key in npz.keys() {
+                    if let Ok(array) = npz.get(&key) {
+                        prop_assert_eq!(array.shape.iter().product::<usize>(), array.data.len());
+                    }
+                }
+            }
+            zip.truncate(cut.index(zip.len()));
+            prop_assert!(Npz::open(&zip, "x").is_err());
+        }
     }
 }

@@ -13,8 +13,8 @@ use super::container::{Container, Tensor};
 use super::read::MAX_FILE;
 use crate::{codes, files};
 
-/// Loads every resource that names a tensor of a safetensors file and has no data yet. File names are relative to `folder`, that of
-/// the text.
+/// Loads every resource that names a tensor of a safetensors file and has no data yet. File names are
+/// relative to `folder`, that of the text; whether they lead out of it is for the caller to check.
 ///
 /// Errors: `BL1001`, `BL1003` for a file, `BL1010`, `BL1011`, `BL1020` to `BL1023` for what is in it, `BL1024` where the data is not
 /// what the text was written for.
