@@ -5,4 +5,51 @@ blc_ir::codes! {
         "A pipeline is a list of passes separated by commas, each with options in braces: \
          `expand,fold,cover{k=6},pipeline{stages=4}`. `@default` stands for the default pipeline, `repeat[3](…)` runs a \
          list so many times, `fixpoint(…)` until nothing changes. `blc passes` lists passes and options.";
+    BL2002 = UNKNOWN_PASS: "a pass that does not exist",
+        "`blc passes` lists the passes that a pipeline string can name.";
+    BL2003 = UNKNOWN_OPTION: "an option that the pass does not have",
+        "`blc passes` lists the options of each pass with their defaults.";
+    BL2004 = BAD_OPTION: "an option's value that does not fit",
+        "Numbers, `true`, `false`, words and strings in quotes are values; the option's default shows its kind.";
+    BL2005 = PIPELINE_TOO_LONG: "a pipeline that runs too many passes",
+        "Repetitions multiply; a pipeline may run 10,000 passes in all, each `fixpoint(…)` counted with 32 rounds.";
+    BL2006 = WRONG_LEVEL: "a pass at the wrong level",
+        "Functions are lowered from tensor to bit level by `expand` and from bit to hw level by `pipeline`; a pass works \
+         at the levels that `blc passes` names. Nothing goes back up.";
+    BL2007 = NO_FUNCTION: "a module without a function",
+        "Passes work on the design's top, the last function of the module.";
+    BL2008 = PASS_BROKE_IR: "a pass left an invalid function",
+        "This is a mistake in the pass, not in the design. Please report it with the file that reproduces it.";
+    BL2009 = PASS_NOT_EQUAL: "a pass changed what the function computes",
+        "`--check-each=sim` evaluates the function before and after each pass; here the results differ. This is a \
+         mistake in the pass, not in the design. Please report it with the file that reproduces it.";
+    BL2010 = NOT_CHECKED: "a pass could not be checked",
+        "`--check-each=sim` evaluates the function before and after each pass. An op from outside the language has no \
+         meaning it could evaluate.";
+    BL2011 = NOT_SETTLED: "a fixpoint that was not reached",
+        "`fixpoint(…)` gives up after 32 rounds in which some pass still changed the function.";
+
+    BL2101 = RESOURCE: "constant data that does not fit its op",
+        "The data of a resource is missing, or its type, shape or values are not what the op needs. The verifier finds \
+         this too: was the module verified before the pass?";
+    BL2102 = TOO_LARGE: "a design larger than a pass takes",
+        "Passes bound what they allocate: a layer may have 2^24 bits, a design as many lookup tables.";
+    BL2103 = REAL_INPUT: "a real-valued input that hardware cannot carry",
+        "Real inputs become fixed-point words first: `quantize` chooses an affine code for each feature of the first \
+         parameter, from the thresholds that read it.";
+    BL2104 = QUANTIZE_BITS: "a width that inputs cannot have",
+        "Codes of real inputs have 1 to 16 bits.";
+    BL2105 = THRESHOLDS_LOST: "thresholds that do not fall between two codes",
+        "With so few bits some thresholds of a feature fall together: inputs between them are not told apart. More bits \
+         (`--input-bits`) separate them.";
+    BL2106 = NOT_LOWERED: "an op that registers cannot be put around",
+        "`pipeline` takes lookup tables of at most six inputs and wires. `lower-encoder` and `lower-head` lower words, \
+         `cover` wide tables.";
+    BL2107 = STAGES: "pipeline stages that cannot be",
+        "`pipeline` takes either `stages` (0 for none) or `levels`, and at most 10,000 stages.";
+    BL2108 = PORT_CLASH: "an input and an output of the same name",
+        "The ports of a hardware module have different names.";
+    BL2109 = OUTSIDE_OP: "an op from outside the language where it cannot stay",
+        "Passes that lower a function to the next level do not know what an op from outside means. Lower it with a pass of \
+         your own first.";
 }

@@ -1,8 +1,52 @@
 //! Passes of `blc`: what turns the layers of a model into few lookup tables, and those into a target's primitives.
 //!
-//! Every exact pass preserves the function: the manager can check it after each ([`manager`]).
+//! A pipeline ([`Pipeline`]) names passes of a [`Registry`]; the [`PassManager`] runs it. Every exact pass preserves the
+//! function: the manager can check it after each ([`check`]).
 
+pub mod check;
 pub mod codes;
+mod compare;
+pub mod count;
+pub mod cover;
+pub mod dce;
+pub mod default;
+pub mod expand;
+pub mod fold;
+mod heap;
+pub mod lower_encoder;
+pub mod lower_head;
+pub mod manager;
+pub mod pairing;
 pub mod pass;
+pub mod pipeline;
+pub mod quantize;
+mod rebuild;
+pub mod registers;
+pub mod registry;
+mod resources;
+mod rng;
+pub mod suggest;
+pub mod target;
+pub mod to_xc7;
+mod wires;
 
-pub use pass::{Abort, Changed, Pass, PassCx, PassSpec};
+pub use check::Check;
+pub use default::Registers;
+pub use manager::{Failure, PassManager, PassObserver, PassRun, RunReport};
+pub use pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
+pub use pipeline::Pipeline;
+pub use registry::Registry;
+pub use target::Target;
+
+/// Registers every pass of this crate.
+fn register_all(registry: &mut Registry) {
+    registry.register::<quantize::Quantize>();
+    registry.register::<expand::Expand>();
+    registry.register::<fold::Fold>();
+    registry.register::<dce::Dce>();
+    registry.register::<lower_encoder::LowerEncoder>();
+    registry.register::<lower_head::LowerHead>();
+    registry.register::<cover::Cover>();
+    registry.register::<registers::Pipelining>();
+    registry.register::<to_xc7::ToXc7>();
+}

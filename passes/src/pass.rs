@@ -72,9 +72,16 @@ pub trait PassSpec: 'static {
     const SUMMARY: &'static str;
     /// The level of functions it takes; on others the manager refuses with a hint at the pass that lowers to it.
     const LEVEL: Level;
+    /// The levels of functions it takes, where there are several.
+    const LEVELS: &'static [Level] = &[Self::LEVEL];
     /// Its options. Derive with `#[serde(default, deny_unknown_fields)]`, so that a wrong name is an error with a hint.
     type Options: Default + Serialize + DeserializeOwned;
 
     /// Makes the pass.
     fn build(options: Self::Options) -> Box<dyn Pass>;
 }
+
+/// The options of a pass that has none.
+#[derive(Clone, Copy, Debug, Default, Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoOptions {}
