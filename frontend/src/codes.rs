@@ -147,6 +147,8 @@ blc_ir::codes! {
         "The trainer evaluates what it trains: a thermometer, lookup tables of at most six inputs, a group sum, an argmax.";
     BL1305 = TRAIN_INTERNAL: "training failed inside",
         "A tensor operation refused its inputs, which a checked configuration never causes: an error of blc.";
+    BL1306 = TRAIN_DIVERGED: "training diverged",
+        "The loss became infinite or not a number, which happens with a temperature near zero.";
 }
 
 #[cfg(test)]

@@ -1,1 +1,44 @@
-//! To come.
+//! The trainer: networks of lookup tables, trained with Candle, frozen into a [`Model`](crate::model::Model).
+//!
+//! ```text
+//! features ─ encoder ─► bits ─ LutLayer ─► bits ─ … ─ GroupSum / temperature ─► cross-entropy
+//!                              tables, scores of candidates: trained with AdamW
+//! ```
+//!
+//! The forward pass is hard: it computes the very bits that the frozen network computes, so nothing is lost by freezing.
+//! Gradients come from the multilinear extension of the tables ([`node`]). Parameters, the graph and the loss are
+//! Candle's; the layer is a custom operation over bit-packed samples, with its backward pass written by hand.
+//!
+//! [`train`] is the way in, [`Config`] says what can be chosen, [`predict()`] is the trainer's own evaluation of a model.
+
+mod batch;
+mod checkpoint;
+pub mod config;
+mod encoder;
+mod fit;
+mod freeze;
+mod head;
+mod kernel;
+mod network;
+mod node;
+mod optim;
+mod predict;
+mod report;
+mod rng;
+mod simd;
+mod tensors;
+mod wiring;
+
+pub use config::Config;
+pub use fit::{RunOptions, Trained, train};
+pub use predict::{Prediction, predict};
+pub use report::{Accuracy, EpochReport, Observer, RunPlan, TrainReport};
+
+use blc_ir::diag::Diagnostic;
+
+/// An error of Candle, which a checked configuration and checked data never cause.
+fn internal(e: candle_core::Error) -> Box<Diagnostic> {
+    Diagnostic::error(&crate::codes::TRAIN_INTERNAL, format!("training failed: {e}"))
+        .help("this is an error of blc: report it with the configuration")
+        .into()
+}

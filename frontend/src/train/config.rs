@@ -1,0 +1,352 @@
+//! What can be configured about a training run, key by key, as a TOML file has it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use blc_ir::diag::{Diagnostic, Result, Source};
+use serde::{Deserialize, Serialize};
+
+use super::kernel::MAX_FAN_IN;
+use crate::codes;
+use crate::data::Dataset;
+
+/// A training run. Every key has a default; an unknown key is an error.
+///
+/// ```toml
+/// epochs = 30
+/// [encoder]
+/// kind = "thermometer"
+/// bits = 3
+/// [[layers]]
+/// nodes = 3000
+/// wiring = "local"
+/// candidates = 16
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples per step; samples left over at the end of an epoch are skipped (others each time).
+    pub batch: usize,
+    /// Everything random derives from it.
+    pub seed: u64,
+    /// Share of each class of the training samples that is held out to choose the best epoch; never trained on.
+    pub validation: f64,
+    /// From features to bits.
+    pub encoder: Encoder,
+    /// From input to output. The last one's nodes must divide into the classes.
+    pub layers: Vec<Layer>,
+    /// What a node computes while it is trained.
+    pub node: Node,
+    /// From bits to classes.
+    pub head: Head,
+    /// How parameters are updated.
+    pub optimizer: Optimizer,
+    /// How samples are varied.
+    pub augment: Augment,
+}
+
+/// A thermometer: bit `t` of a feature is 1 where the feature exceeds its `t`-th threshold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Encoder {
+    /// Where the thresholds lie.
+    pub kind: EncoderKind,
+    /// Thresholds per feature.
+    pub bits: usize,
+    /// What the thresholds are fitted to.
+    pub scope: Scope,
+    /// A bit that is 1 (or 0) for a smaller share of the training samples than this is not wired to any node.
+    pub rarest: f64,
+}
+
+/// Where thresholds lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EncoderKind {
+    /// Evenly between the smallest and the largest value.
+    Thermometer,
+    /// At quantiles of the values.
+    Distributive,
+}
+
+/// What thresholds are fitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Each feature by itself.
+    Feature,
+    /// All features together: right for pixels, which share one scale.
+    Global,
+}
+
+/// A layer of lookup tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layer {
+    /// How many tables.
+    pub nodes: usize,
+    /// Inputs of each table, 2 to 6.
+    pub fan_in: usize,
+    /// From where a node may draw its inputs.
+    pub wiring: Wiring,
+    /// For `local` wiring: how far from the node's centre, in pixels, along each axis.
+    pub radius: usize,
+    /// Inputs that each slot chooses from while training; 1 fixes the wiring from the start.
+    pub candidates: usize,
+}
+
+/// From where a node may draw its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wiring {
+    /// From anywhere.
+    Random,
+    /// From a square window around a centre of its own; inputs must have positions, as pixels and the outputs of
+    /// a local layer do.
+    Local,
+}
+
+/// What a node computes while it is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Node {
+    /// The relaxation.
+    pub kind: NodeKind,
+    /// Above ½, up to 1: the gradient is taken at the inputs moved from 0 and 1 to `1 - smoothing` and `smoothing`,
+    /// so that it sees more of the table than the two entries that the bit switches between. 1 is the plain difference.
+    pub smoothing: f64,
+    /// First values of a table: 0 is uniform noise, 1 passes the first input through, between them a mixture.
+    pub residual: f64,
+}
+
+/// A relaxation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKind {
+    /// Forward the hard table; backward the gradient of the table's multilinear extension, as a difference.
+    Hybrid,
+}
+
+/// Sums of contiguous groups of the last layer's bits, one for each class; the largest wins.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Head {
+    /// What sums are divided by before the softmax; without it 0.3 √(nodes per class).
+    pub temperature: Option<f64>,
+}
+
+/// AdamW with a cosine schedule down to zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Optimizer {
+    /// Learning rate at the start.
+    pub learning_rate: f64,
+    /// Decay of the tables' entries towards zero, decoupled from the gradient.
+    pub weight_decay: f64,
+    /// Memory of the gradient's mean.
+    pub beta1: f64,
+    /// Memory of the gradient's square.
+    pub beta2: f64,
+    /// Keeps the division sane.
+    pub epsilon: f64,
+}
+
+/// How training samples are varied, differently in every epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Moves an image by up to this many pixels along each axis, filling with zeros; 0 is off.
+    pub shift: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            epochs: 40,
+            batch: 64,
+            seed: 1,
+            validation: 0.1,
+            encoder: Encoder::default(),
+            layers: vec![Layer::default()],
+            node: Node::default(),
+            head: Head::default(),
+            optimizer: Optimizer::default(),
+            augment: Augment::default(),
+        }
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { kind: EncoderKind::Distributive, bits: 3, scope: Scope::Feature, rarest: 0.005 }
+    }
+}
+
+impl Default for Layer {
+    fn default() -> Self {
+        Self { nodes: 1000, fan_in: 6, wiring: Wiring::Random, radius: 5, candidates: 1 }
+    }
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { kind: NodeKind::Hybrid, smoothing: 0.75, residual: 0.0 }
+    }
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self { learning_rate: 0.01, weight_decay: 0.0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+/// Names of the presets, for help texts.
+pub const PRESETS: &[&str] = &["digits", "mnist"];
+
+/// Most nodes in a layer, so that a slip of the finger is an error and not an exhausted machine.
+const MAX_NODES: usize = 1 << 20;
+/// Most candidates in a layer, for the same reason.
+const MAX_CANDIDATES: usize = 1 << 26;
+/// Most activations of a layer's slots, for the same reason.
+const MAX_ACTIVATIONS: usize = 1 << 30;
+
+impl Config {
+    /// A configuration by name, one of [`PRESETS`].
+    pub fn preset(name: &str) -> Result<Self> {
+        let images = Self {
+            encoder: Encoder { kind: EncoderKind::Thermometer, bits: 3, scope: Scope::Global, ..Encoder::default() },
+            augment: Augment { shift: 1 },
+            ..Self::default()
+        };
+        let local = |nodes, radius| Layer { nodes, wiring: Wiring::Local, radius, candidates: 16, ..Layer::default() };
+        match name {
+            "digits" => Ok(Self { epochs: 40, layers: vec![local(600, 3)], augment: Augment { shift: 0 }, ..images }),
+            "mnist" => Ok(Self { epochs: 30, layers: vec![local(3000, 5)], ..images }),
+            _ => Err(bad(format!("no preset is called `{name}`"))
+                .help(format!("choose one of: {}", PRESETS.join(", ")))
+                .into()),
+        }
+    }
+
+    /// Sensible values for a data set: the preset of its name, else one for images or for tables of numbers.
+    pub fn default_for(data: &Dataset) -> Self {
+        if let Ok(preset) = Self::preset(&data.name) {
+            return preset;
+        }
+        let classes = data.classes.max(1);
+        let round = |nodes: usize| nodes.div_ceil(classes) * classes;
+        match Self::preset("mnist") {
+            Ok(mut images) if data.shape.len() >= 2 => {
+                images.layers.iter_mut().for_each(|l| l.nodes = round(l.nodes));
+                images
+            }
+            _ => Self {
+                encoder: Encoder { bits: 8, ..Encoder::default() },
+                layers: vec![Layer { nodes: round(600), candidates: 16, ..Layer::default() }],
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Reads a TOML text.
+    pub fn from_toml(source: &Arc<Source>) -> Result<Self> {
+        toml::from_str(&source.text).map_err(|e| {
+            let d = bad(e.message().to_owned()).help("`blc explain BL1301` lists the keys and what they mean");
+            Box::new(match e.span() {
+                Some(span) => d.at(source, span),
+                None => d.in_file(source.name.clone(), ""),
+            })
+        })
+    }
+
+    /// The same as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| bad(e.to_string()).into())
+    }
+
+    /// Checks all that can be known before the data are looked at in detail.
+    pub fn check(&self, data: &Dataset) -> Result<()> {
+        let features = data.shape.iter().fold(1usize, |n, &d| n.saturating_mul(d));
+        let (encoder, node, opt) = (&self.encoder, &self.node, &self.optimizer);
+        let bits = features.saturating_mul(encoder.bits);
+        let betas = [opt.beta1, opt.beta2].iter().all(|b| (0.0..1.0).contains(b));
+        let temperature = self.head.temperature.unwrap_or(1.0);
+        let image = data.shape.len() >= 2;
+        require(&[
+            (data.classes >= 2 && features >= 1, "data", &data.shape, "needs at least two classes and one feature"),
+            ((1..=1_000_000).contains(&self.epochs), "epochs", &self.epochs, "from 1 to a million"),
+            (
+                (1..=65_536).contains(&self.batch),
+                "batch",
+                &self.batch,
+                "from 1 to 65536; multiples of 64 waste nothing",
+            ),
+            (self.validation > 0.0 && self.validation < 0.9, "validation", &self.validation, "above 0 and below 0.9"),
+            ((1..=255).contains(&encoder.bits) && bits <= 1 << 31, "encoder.bits", &encoder.bits, "from 1 to 255"),
+            ((0.0..0.5).contains(&encoder.rarest), "encoder.rarest", &encoder.rarest, "from 0, below 0.5"),
+            ((0.55..=1.0).contains(&node.smoothing), "node.smoothing", &node.smoothing, "from 0.55 to 1"),
+            ((0.0..=1.0).contains(&node.residual), "node.residual", &node.residual, "from 0 to 1"),
+            (positive(temperature), "head.temperature", &temperature, "above 0; without it, a good one is taken"),
+            (
+                positive(opt.learning_rate),
+                "optimizer.learning_rate",
+                &opt.learning_rate,
+                "above 0; 0.01 is a good start",
+            ),
+            ((0.0..=1.0).contains(&opt.weight_decay), "optimizer.weight_decay", &opt.weight_decay, "from 0 to 1"),
+            (betas, "optimizer.beta1, beta2", &[opt.beta1, opt.beta2], "from 0, below 1"),
+            (positive(opt.epsilon), "optimizer.epsilon", &opt.epsilon, "above 0; 1e-8 is usual"),
+            (self.augment.shift <= 16, "augment.shift", &self.augment.shift, "from 0 to 16"),
+            (image || self.augment.shift == 0, "augment.shift", &self.augment.shift, "0 where samples are not images"),
+            (!self.layers.is_empty(), "layers", &self.layers, "at least one [[layers]]"),
+        ])?;
+        let mut positions = true;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let local = layer.wiring == Wiring::Local;
+            let key = |key| format!("layers[{i}].{key}");
+            require(&[
+                ((1..=MAX_NODES).contains(&layer.nodes), &key("nodes"), &layer.nodes, "from 1 to 1048576"),
+                ((2..=MAX_FAN_IN).contains(&layer.fan_in), &key("fan_in"), &layer.fan_in, "from 2 to 6"),
+                (layer.candidates >= 1, &key("candidates"), &layer.candidates, "at least 1; 16 is plenty"),
+                (positions || !local, &key("wiring"), &layer.wiring, "local only if the layer before is local"),
+            ])?;
+            let slots = layer.nodes * layer.fan_in;
+            require(&[
+                (
+                    slots.saturating_mul(layer.candidates) <= MAX_CANDIDATES,
+                    &key("candidates"),
+                    &layer.candidates,
+                    "fewer",
+                ),
+                (slots * self.batch <= MAX_ACTIVATIONS, &key("nodes"), &layer.nodes, "fewer, or a smaller batch"),
+            ])?;
+            positions = local;
+        }
+        let last = self.layers.last().map_or(0, |layer| layer.nodes);
+        if !last.is_multiple_of(data.classes) {
+            let d = bad(format!("the last layer's {last} nodes do not divide into {} classes", data.classes));
+            return Err(d.help(format!("take {}", last.next_multiple_of(data.classes))).into());
+        }
+        Ok(())
+    }
+}
+
+/// A condition, the key it is about, the key's value, and what the value may be.
+type Condition<'a> = (bool, &'a str, &'a dyn Debug, &'a str);
+
+fn require(conditions: &[Condition<'_>]) -> Result<()> {
+    match conditions.iter().find(|condition| !condition.0) {
+        Some((_, key, value, help)) => Err(bad(format!("{key} = {value:?} is not possible")).help(*help).into()),
+        None => Ok(()),
+    }
+}
+
+fn positive(x: f64) -> bool {
+    x.is_finite() && x > 0.0
+}
+
+fn bad(what: String) -> Diagnostic {
+    Diagnostic::error(&codes::TRAIN_CONFIG, what)
+}

@@ -1,0 +1,206 @@
+//! From features to bits: thermometers fitted to the training samples, and packing of samples into words.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use super::config::{self, EncoderKind, Scope};
+use super::kernel::{LANES, exceeds};
+use crate::data::Features;
+use crate::model::Thresholds;
+
+/// Thresholds of all features.
+pub struct Encoder {
+    /// Bits per feature.
+    pub bits: usize,
+    /// `[features, bits]`, not falling along bits.
+    pub thresholds: Thresholds,
+}
+
+impl Encoder {
+    /// Fits thresholds to the given samples.
+    pub fn fit(x: &Features, features: usize, samples: &[u32], config: &config::Encoder) -> Self {
+        let thresholds = match x {
+            Features::U8(x) => Thresholds::U8(fit(x, features, samples, config, |v| v.floor() as u8)),
+            Features::F32(x) => Thresholds::F32(fit(x, features, samples, config, |v| v as f32)),
+        };
+        Self { bits: config.bits, thresholds }
+    }
+
+    /// Numbers (`feature * bits + t`) of the bits worth wiring: neither value is rarer than `rarest` among the samples,
+    /// and the threshold is not the one before again.
+    pub fn live_bits(&self, x: &Features, features: usize, samples: &[u32], rarest: f64) -> Vec<u32> {
+        let all: Vec<u32> = (0..(features * self.bits) as u32).collect();
+        let packer = Packer::new(x, features, self.bits, &self.thresholds, &all);
+        let count = |samples: &[u32]| {
+            let (mut ones, mut words) = (vec![0usize; all.len()], vec![0; all.len()]);
+            for block in samples.chunks(LANES) {
+                packer.pack(block, None, 1, &mut words);
+                ones.iter_mut().zip(&words).for_each(|(n, w)| *n += w.count_ones() as usize);
+            }
+            ones
+        };
+        let add = |mut a: Vec<usize>, b: Vec<usize>| {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+            a
+        };
+        let ones = samples.par_chunks(64 * LANES).map(count).reduce(|| vec![0; all.len()], add);
+        let least = (rarest * samples.len() as f64).max(1.0);
+        let worth = |&bit: &u32| {
+            let (bit, ones) = (bit as usize, ones[bit as usize]);
+            let again = bit % self.bits > 0 && self.equal(bit, bit - 1);
+            !again && ones.min(samples.len() - ones) as f64 >= least
+        };
+        all.iter().copied().filter(worth).collect()
+    }
+
+    fn equal(&self, a: usize, b: usize) -> bool {
+        match &self.thresholds {
+            Thresholds::U8(t) => t[a] == t[b],
+            Thresholds::F32(t) => t[a] == t[b],
+        }
+    }
+}
+
+/// `T` is `u8` or `f32`. For whole numbers `x > v` is `x > floor(v)`, so rounding down keeps every bit.
+fn fit<T: Copy + PartialOrd + Into<f64> + Send + Sync>(
+    x: &[T],
+    features: usize,
+    samples: &[u32],
+    config: &config::Encoder,
+    round: impl Fn(f64) -> T + Sync,
+) -> Vec<T> {
+    let steps = config.bits + 1;
+    let evenly = |low: f64, high: f64| -> Vec<T> {
+        (1..steps).map(|i| round(low + (high - low) * i as f64 / steps as f64)).collect()
+    };
+    let thresholds = |features_in: std::ops::Range<usize>| -> Vec<T> {
+        let values = samples.iter().flat_map(|&s| &x[s as usize * features..][features_in.clone()]).copied();
+        match config.kind {
+            EncoderKind::Thermometer => {
+                let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+                    let v = v.into();
+                    (if v < low { v } else { low }, if v > high { v } else { high })
+                });
+                evenly(ends.0, ends.1)
+            }
+            EncoderKind::Distributive => {
+                let mut values: Vec<T> = values.collect();
+                let n = values.len();
+                values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+                (1..steps).map(|i| values[n * i / steps]).collect()
+            }
+        }
+    };
+    match config.scope {
+        Scope::Feature => (0..features).into_par_iter().flat_map_iter(|f| thresholds(f..f + 1)).collect(),
+        Scope::Global => thresholds(0..features).repeat(features),
+    }
+}
+
+/// Where an image of `rows` by `columns` is moved to: the sample at `(r, c)` comes from `(r + down, c + right)`.
+#[derive(Clone, Copy)]
+pub struct Shift {
+    /// Rows of the image.
+    pub rows: usize,
+    /// Columns of the image.
+    pub columns: usize,
+    /// Rows to move by.
+    pub down: isize,
+    /// Columns to move by.
+    pub right: isize,
+}
+
+/// Turns samples into words of the bits that a network reads.
+pub struct Packer<'a> {
+    features: usize,
+    columns: Columns<'a>,
+}
+
+enum Columns<'a> {
+    U8(Cow<'a, [u8]>, Vec<(u32, u8)>),
+    F32(Cow<'a, [f32]>, Vec<(u32, f32)>),
+}
+
+impl<'a> Packer<'a> {
+    /// A packer for the bits numbered `feature * bits + t` in `which`, of samples `x`.
+    pub fn new(x: &'a Features, features: usize, bits: usize, thresholds: &Thresholds, which: &[u32]) -> Self {
+        fn pick<T: Copy, U>(t: &[T], bits: usize, which: &[u32], widen: impl Fn(T) -> U) -> Vec<(u32, U)> {
+            which.iter().map(|&bit| (bit / bits as u32, widen(t[bit as usize]))).collect()
+        }
+        let wide = |x: &[u8]| x.iter().map(|&x| f32::from(x)).collect();
+        let columns = match (x, thresholds) {
+            (Features::U8(x), Thresholds::U8(t)) => Columns::U8(Cow::Borrowed(x), pick(t, bits, which, |t| t)),
+            (Features::U8(x), Thresholds::F32(t)) => Columns::F32(Cow::Owned(wide(x)), pick(t, bits, which, |t| t)),
+            (Features::F32(x), Thresholds::U8(t)) => Columns::F32(Cow::Borrowed(x), pick(t, bits, which, f32::from)),
+            (Features::F32(x), Thresholds::F32(t)) => Columns::F32(Cow::Borrowed(x), pick(t, bits, which, |t| t)),
+        };
+        Self { features, columns }
+    }
+
+    /// Bits of each sample.
+    pub fn width(&self) -> usize {
+        match &self.columns {
+            Columns::U8(_, which) => which.len(),
+            Columns::F32(_, which) => which.len(),
+        }
+    }
+
+    /// Packs at most `64 * words` samples into `out`, `[bits, words]`; missing samples are zero bits. `shifts` moves each.
+    pub fn pack(&self, samples: &[u32], shifts: Option<&[Shift]>, words: usize, out: &mut [u64]) {
+        match &self.columns {
+            Columns::U8(x, which) => pack(x, self.features, which, samples, shifts, words, out),
+            Columns::F32(x, which) => pack(x, self.features, which, samples, shifts, words, out),
+        }
+    }
+}
+
+fn pack<T: Copy + Default + PartialOrd>(
+    x: &[T],
+    features: usize,
+    which: &[(u32, T)],
+    samples: &[u32],
+    shifts: Option<&[Shift]>,
+    words: usize,
+    out: &mut [u64],
+) {
+    let mut block = vec![T::default(); features * LANES];
+    for (word, samples) in samples.chunks(LANES).enumerate().take(words) {
+        for (i, (&s, row)) in samples.iter().zip(block.chunks_exact_mut(features)).enumerate() {
+            let image = &x[s as usize * features..][..features];
+            match shifts {
+                None => row.copy_from_slice(image),
+                Some(shifts) => shift(image, shifts[word * LANES + i], row),
+            }
+        }
+        let mask = u64::MAX >> (LANES - samples.len());
+        let mut column = [T::default(); LANES];
+        let mut at = u32::MAX;
+        for (&(feature, threshold), out) in which.iter().zip(out.chunks_exact_mut(words)) {
+            if feature != at {
+                at = feature;
+                for (c, row) in column.iter_mut().zip(block.chunks_exact(features)) {
+                    *c = row[feature as usize];
+                }
+            }
+            out[word] = exceeds(&column, &threshold) & mask;
+        }
+    }
+}
+
+/// Moves every channel of an image, filling with zeros.
+fn shift<T: Copy + Default>(image: &[T], shift: Shift, out: &mut [T]) {
+    let Shift { rows, columns, down, right } = shift;
+    out.fill(T::default());
+    let plane = rows * columns;
+    let width = columns - right.unsigned_abs().min(columns);
+    let (from, to) = (right.max(0) as usize, (-right).max(0) as usize);
+    for (image, out) in image.chunks_exact(plane).zip(out.chunks_exact_mut(plane)) {
+        for r in 0..rows {
+            let Some(source) = r.checked_add_signed(down).filter(|&s| s < rows) else { continue };
+            out[r * columns + to.min(columns)..][..width]
+                .copy_from_slice(&image[source * columns + from.min(columns)..][..width]);
+        }
+    }
+}

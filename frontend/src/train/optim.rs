@@ -1,0 +1,122 @@
+//! AdamW (Loshchilov and Hutter, 2019) in one pass over each parameter, with its state open to checkpoints.
+
+use std::sync::Mutex;
+
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use rayon::prelude::*;
+
+use super::config::Optimizer;
+use super::simd::{Kernel, widest};
+use super::tensors::floats;
+
+/// Elements that a thread updates at a time.
+const CHUNK: usize = 8192;
+
+/// A trained tensor and what the optimizer knows of it.
+pub struct Parameter {
+    /// The tensor.
+    pub var: Var,
+    /// Running mean of the gradient, then of its square.
+    pub moments: [Vec<f32>; 2],
+    /// Whether weights decay.
+    pub decays: bool,
+    /// Bounds kept after each step.
+    pub bounds: [f32; 2],
+}
+
+impl Parameter {
+    /// A parameter without history.
+    pub fn new(tensor: &Tensor, decays: bool, bounds: [f32; 2]) -> Result<Self> {
+        let zeros = vec![0.0; tensor.elem_count()];
+        Ok(Self { var: Var::from_tensor(tensor)?, moments: [zeros.clone(), zeros], decays, bounds })
+    }
+
+    /// One update; `step` counts from one, `rate` is the current learning rate.
+    pub fn update(&mut self, gradient: &Tensor, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
+        let power = step.min(i32::MAX as usize) as i32;
+        let (c1, c2) = (1.0 - config.beta1.powi(power), 1.0 - config.beta2.powi(power));
+        let rule = Rule {
+            beta: [config.beta1 as f32, config.beta2 as f32],
+            rate: (rate / c1) as f32,
+            scale: (1.0 / c2) as f32,
+            epsilon: config.epsilon as f32,
+            keep: if self.decays { (1.0 - rate * config.weight_decay) as f32 } else { 1.0 },
+            bounds: self.bounds,
+        };
+        self.var.inplace_op2(gradient, &Step { rule, moments: Mutex::new(&mut self.moments) })
+    }
+}
+
+/// Cosine from the full rate at step 0 down to zero at `steps`.
+pub fn cosine(rate: f64, step: usize, steps: usize) -> f64 {
+    0.5 * rate * (1.0 + (std::f64::consts::PI * step as f64 / steps.max(1) as f64).cos())
+}
+
+#[derive(Clone, Copy)]
+struct Rule {
+    beta: [f32; 2],
+    rate: f32,
+    scale: f32,
+    epsilon: f32,
+    keep: f32,
+    bounds: [f32; 2],
+}
+
+/// Candle's in-place operation takes `&self`; the lock only lends the moments to it.
+struct Step<'a> {
+    rule: Rule,
+    moments: Mutex<&'a mut [Vec<f32>; 2]>,
+}
+
+impl InplaceOp2 for Step<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(&self, dst: &mut CpuStorage, to: &Layout, src: &CpuStorage, from: &Layout) -> Result<()> {
+        let gradient = floats(src, from)?;
+        let CpuStorage::F32(weights) = dst else { bail!("parameters are f32") };
+        let Some((start, end)) = to.contiguous_offsets() else { bail!("parameters are contiguous") };
+        let weights = &mut weights[start..end];
+        let Ok(mut moments) = self.moments.lock() else { bail!("the optimizer failed before") };
+        let [mean, square] = &mut **moments;
+        if gradient.len() != weights.len() || mean.len() != weights.len() {
+            bail!("a gradient of {} for {} weights", gradient.len(), weights.len());
+        }
+        let rule = self.rule;
+        weights
+            .par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
+            .for_each(|((weights, gradient), (mean, square))| widest(Update { rule, weights, gradient, mean, square }));
+        Ok(())
+    }
+}
+
+struct Update<'a> {
+    rule: Rule,
+    weights: &'a mut [f32],
+    gradient: &'a [f32],
+    mean: &'a mut [f32],
+    square: &'a mut [f32],
+}
+
+impl Kernel for Update<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Rule { beta: [b1, b2], rate, scale, epsilon, keep, bounds: [low, high] } = self.rule;
+        let state = self.mean.iter_mut().zip(self.square);
+        for ((w, &g), (m, v)) in self.weights.iter_mut().zip(self.gradient).zip(state) {
+            *m = b1 * *m + (1.0 - b1) * g;
+            *v = b2 * *v + (1.0 - b2) * g * g;
+            let next = *w * keep - rate * *m / ((*v * scale).sqrt() + epsilon);
+            *w = if next < low {
+                low
+            } else if next > high {
+                high
+            } else {
+                next
+            };
+        }
+    }
+}

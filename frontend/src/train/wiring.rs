@@ -1,0 +1,151 @@
+//! Which inputs a node may read.
+//!
+//! Every slot (input of a node) has one or more candidates. With one, the wiring is fixed; with more, the slot reads
+//! the candidate with the highest score, and the scores are trained (LILogicNet's restricted form of DWN's learnable
+//! mapping). Candidates of a node are distinct where there are enough inputs. Every input is a candidate somewhere if
+//! there are slots enough (random wiring) or nodes enough (local wiring, where each node's centre is a candidate).
+
+use super::config::{self, Wiring as Kind};
+use super::rng::Stream;
+
+/// Row and column of an input.
+pub type Point = [i32; 2];
+
+/// Candidates of a layer.
+pub struct Wiring {
+    /// Inputs of a node.
+    pub fan_in: usize,
+    /// Candidates of a slot.
+    pub candidates: usize,
+    /// `[nodes, fan_in, candidates]`: rows of the layer before.
+    pub index: Vec<u32>,
+    /// Centre of each node, for the next layer's local wiring; empty for random wiring.
+    pub centres: Vec<Point>,
+}
+
+impl Wiring {
+    /// Draws the wiring of a layer over `inputs` bits, which are at least `max(fan_in, candidates)`. `points` are the
+    /// positions of the inputs and empty where there are none.
+    pub fn draw(config: &config::Layer, inputs: usize, points: &[Point], rng: &mut Stream) -> Self {
+        let (k, c) = (config.fan_in, config.candidates);
+        let mut wiring = Self { fan_in: k, candidates: c, index: Vec::new(), centres: Vec::new() };
+        wiring.index.reserve_exact(config.nodes * k * c);
+        let mut cover = Cover::new(inputs);
+        let mut pool: Vec<u32> = (0..inputs as u32).collect();
+        let map = (config.wiring == Kind::Local && points.len() == inputs).then(|| Map::new(points));
+        for _ in 0..config.nodes {
+            match &map {
+                None => {
+                    let mut first = Vec::with_capacity(k);
+                    for _ in 0..k {
+                        first.push(cover.next(&first, rng));
+                    }
+                    wiring.push_node(&first, &mut pool, rng);
+                }
+                Some(map) => {
+                    let centre = cover.next(&[], rng);
+                    let point = points[centre as usize];
+                    let mut window = map.window(point, config.radius, k * c);
+                    wiring.push_node(&[centre], &mut window, rng);
+                    wiring.centres.push(point);
+                }
+            }
+        }
+        wiring
+    }
+
+    /// Adds a node: `first[j]` is the first candidate of slot `j`, the others come from the pool.
+    fn push_node(&mut self, first: &[u32], pool: &mut [u32], rng: &mut Stream) {
+        let (k, c) = (self.fan_in, self.candidates);
+        if pool.len() >= k * c {
+            // Distinct over the whole node: a sample of the pool, in which each `first` gets its place.
+            rng.shuffle_first(pool, k * c);
+            let start = self.index.len();
+            self.index.extend_from_slice(&pool[..k * c]);
+            let node = &mut self.index[start..];
+            for (j, &bit) in first.iter().enumerate() {
+                match node.iter().position(|&b| b == bit) {
+                    Some(at) => node.swap(at, j * c),
+                    None => node[j * c] = bit,
+                }
+            }
+        } else {
+            for j in 0..k {
+                rng.shuffle(pool);
+                if let Some(at) = first.get(j).and_then(|&bit| pool.iter().position(|&b| b == bit)) {
+                    pool.swap(at, 0);
+                }
+                self.index.extend(pool.iter().cycle().take(c));
+            }
+        }
+    }
+}
+
+/// Deals out the inputs in random order again and again.
+struct Cover {
+    order: Vec<u32>,
+    at: usize,
+}
+
+impl Cover {
+    fn new(inputs: usize) -> Self {
+        Self { order: (0..inputs as u32).collect(), at: inputs }
+    }
+
+    /// The next input that is not among `taken`.
+    fn next(&mut self, taken: &[u32], rng: &mut Stream) -> u32 {
+        loop {
+            if self.at == self.order.len() {
+                rng.shuffle(&mut self.order);
+                self.at = 0;
+            }
+            if let Some(ahead) = self.order[self.at..].iter().position(|b| !taken.contains(b)) {
+                self.order.swap(self.at, self.at + ahead);
+                self.at += 1;
+                return self.order[self.at - 1];
+            }
+            self.at = self.order.len();
+        }
+    }
+}
+
+/// Finds inputs by position.
+struct Map {
+    low: Point,
+    size: [usize; 2],
+    /// Inputs at each cell, row-major.
+    cells: Vec<Vec<u32>>,
+}
+
+impl Map {
+    fn new(points: &[Point]) -> Self {
+        let axis = |a: usize| {
+            let low = points.iter().map(|p| p[a]).min().unwrap_or(0);
+            let high = points.iter().map(|p| p[a]).max().unwrap_or(0);
+            (low, (high - low) as usize + 1)
+        };
+        let (rows, columns) = (axis(0), axis(1));
+        let mut map =
+            Self { low: [rows.0, columns.0], size: [rows.1, columns.1], cells: vec![Vec::new(); rows.1 * columns.1] };
+        for (i, &p) in points.iter().enumerate() {
+            let cell = (p[0] - map.low[0]) as usize * map.size[1] + (p[1] - map.low[1]) as usize;
+            map.cells[cell].push(i as u32);
+        }
+        map
+    }
+
+    /// All inputs within `radius` of a point along both axes; the radius grows until there are `enough`, or all.
+    fn window(&self, centre: Point, radius: usize, enough: usize) -> Vec<u32> {
+        let at = [(centre[0] - self.low[0]) as usize, (centre[1] - self.low[1]) as usize];
+        let mut radius = radius;
+        loop {
+            let span = |a: usize| at[a].saturating_sub(radius)..self.size[a].min(at[a].saturating_add(radius + 1));
+            let window: Vec<u32> =
+                span(0).flat_map(|r| span(1).flat_map(move |c| &self.cells[r * self.size[1] + c])).copied().collect();
+            if window.len() >= enough || (0..2).all(|a| span(a).len() == self.size[a]) {
+                return window;
+            }
+            radius += 1;
+        }
+    }
+}
