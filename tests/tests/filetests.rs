@@ -50,9 +50,8 @@ fn blessing() -> bool {
 fn run(path: &Path, name: &str) -> Outcome {
     let text = std::fs::read_to_string(path)?;
     let first = text.lines().next().unwrap_or_default();
-    match first.strip_prefix("// test ").unwrap_or_default().split_once(' ').unwrap_or_else(|| {
-        (first.strip_prefix("// test ").unwrap_or_default(), "")
-    }) {
+    let test = first.strip_prefix("// test ").unwrap_or_default();
+    match test.split_once(' ').unwrap_or((test, "")) {
         ("verify", _) => verify_test(path, name, &text),
         ("opt", pipeline) => opt_test(path, name, &text, pipeline.trim().trim_matches('"')),
         ("eval", _) => eval_test(name, &text),
@@ -122,9 +121,9 @@ fn opt_test(path: &Path, name: &str, text: &str, pipeline: &str) -> Outcome {
     let (input, expected) = text.split_once("\n// expect\n").unwrap_or((text.trim_end(), ""));
     let mut module = read(name, input)?;
     let registry = Registry::standard();
-    let pipeline = Pipeline::parse(pipeline, &registry).map_err(|e| Failed::from(e.to_string()))?;
+    let pipeline = Pipeline::parse(pipeline, "", &registry).map_err(|e| Failed::from(e.to_string()))?;
     let manager = PassManager { verify_each: true, ..PassManager::default() };
-    manager.run(&mut module, &pipeline, &registry, &mut ()).map_err(|e| Failed::from(e.diagnostic.to_string()))?;
+    manager.run(&mut module, &pipeline, &mut ()).map_err(|failure| first_error(failure.errors))?;
     let errors = verify::verify(&module);
     if !errors.is_empty() {
         return Err(first_error(errors));
