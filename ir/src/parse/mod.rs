@@ -142,7 +142,10 @@ impl<'a> Parser<'a> {
         let range = self.token.range();
         match self.token.tok {
             Tok::Bad => self.report(&LEX, range, format!("{what} was expected, not this")),
-            Tok::End => self.report(&SYNTAX, range, format!("{what} was expected, the text ends here")),
+            Tok::End => {
+                let end = self.last_end;
+                self.report(&SYNTAX, end.saturating_sub(1)..end, format!("{what} was expected, the text ends here"))
+            }
             _ => {
                 let found = self.text();
                 let found: String = found.chars().take(40).collect();
