@@ -350,3 +350,93 @@ fn positive(x: f64) -> bool {
 fn bad(what: String) -> Diagnostic {
     Diagnostic::error(&codes::TRAIN_CONFIG, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Features, Split};
+
+    fn data(shape: &[usize]) -> Dataset {
+        let split = Split { x: Features::U8(vec![]), y: vec![] };
+        Dataset { name: "d".into(), shape: shape.to_vec(), classes: 7, train: split.clone(), test: split }
+    }
+
+    #[test]
+    fn toml_round_trips_and_defaults_fill_in() {
+        for name in PRESETS {
+            let config = Config::preset(name).unwrap();
+            let text = config.to_toml().unwrap();
+            assert_eq!(Config::from_toml(&Source::new("a.toml", text)).unwrap(), config);
+        }
+        let text = "epochs = 3\n[[layers]]\nnodes = 14\nwiring = \"local\"\n[encoder]\nkind = \"thermometer\"\n";
+        let config = Config::from_toml(&Source::new("a.toml", text)).unwrap();
+        assert_eq!((config.epochs, config.layers[0].nodes, config.layers[0].fan_in), (3, 14, 6));
+        assert_eq!((config.layers[0].wiring, config.encoder.kind), (Wiring::Local, EncoderKind::Thermometer));
+    }
+
+    #[test]
+    fn wrong_texts_are_errors_that_point_at_the_place() {
+        for (text, marked) in [
+            ("epoch = 3\n", "epoch"),
+            ("[encoder]\nkind = \"thermometr\"\n", "\"thermometr\""),
+            ("[[layers]]\nnodes = -1\n", "-1"),
+            ("[node]\nbeta = 1\n", "beta"),
+        ] {
+            let source = Source::new("a.toml", text);
+            let e = Config::from_toml(&source).unwrap_err();
+            assert_eq!(e.code.id, "BL1301");
+            let blc_ir::diag::Place::Span(_, range) = &e.place else { panic!("no place in {e}") };
+            assert_eq!(&text[range.clone()], marked);
+        }
+        assert_eq!(Config::preset("minst").unwrap_err().help.as_deref(), Some("choose one of: digits, mnist"));
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        let good = Config { layers: vec![Layer { nodes: 70, ..Layer::default() }], ..Config::default() };
+        good.check(&data(&[4, 4])).unwrap();
+        type Change = fn(&mut Config);
+        let cases: [(&str, Change); 19] = [
+            ("epochs", |c| c.epochs = 0),
+            ("batch", |c| c.batch = 0),
+            ("validation", |c| c.validation = 0.0),
+            ("validation", |c| c.validation = f64::NAN),
+            ("encoder.bits", |c| c.encoder.bits = 0),
+            ("encoder.rarest", |c| c.encoder.rarest = 0.5),
+            ("node.smoothing", |c| c.node.smoothing = 0.5),
+            ("node.residual", |c| c.node.residual = -0.1),
+            ("head.temperature", |c| c.head.temperature = Some(0.0)),
+            ("optimizer.learning_rate", |c| c.optimizer.learning_rate = f64::INFINITY),
+            ("optimizer.beta1", |c| c.optimizer.beta2 = 1.0),
+            ("augment.shift", |c| c.augment.shift = 17),
+            ("layers = []", |c| c.layers.clear()),
+            ("layers[0].nodes", |c| c.layers[0].nodes = usize::MAX),
+            ("layers[0].fan_in", |c| c.layers[0].fan_in = 7),
+            ("layers[0].candidates", |c| c.layers[0].candidates = 0),
+            ("layers[0].candidates", |c| c.layers[0].candidates = usize::MAX),
+            ("layers[1].wiring", |c| c.layers.push(Layer { wiring: Wiring::Local, ..c.layers[0].clone() })),
+            ("71 nodes", |c| c.layers[0].nodes = 71),
+        ];
+        for (named, change) in cases {
+            let mut config = good.clone();
+            change(&mut config);
+            let e = config.check(&data(&[4, 4])).unwrap_err();
+            assert!(e.code.id == "BL1301" && e.message.contains(named) && e.help.is_some(), "{named}: {e}");
+        }
+        let shifted = Config { augment: Augment { shift: 1 }, ..good };
+        assert!(shifted.check(&data(&[16])).is_err());
+        assert!(shifted.check(&data(&[4, 4])).is_ok());
+    }
+
+    #[test]
+    fn defaults_fit_the_data() {
+        for shape in [&[16][..], &[28, 28], &[3, 32, 32]] {
+            let data = data(shape);
+            let config = Config::default_for(&data);
+            config.check(&data).unwrap();
+            assert_eq!(config.augment.shift > 0, shape.len() >= 2);
+        }
+        let digits = Dataset { name: "digits".into(), ..data(&[8, 8]) };
+        assert_eq!(Config::default_for(&digits), Config::preset("digits").unwrap());
+    }
+}

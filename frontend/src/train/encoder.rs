@@ -204,3 +204,81 @@ fn shift<T: Copy + Default>(image: &[T], shift: Shift, out: &mut [T]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(kind: EncoderKind, bits: usize, scope: Scope) -> config::Encoder {
+        config::Encoder { kind, bits, scope, rarest: 0.1 }
+    }
+
+    #[test]
+    fn even_thresholds_divide_the_range_of_the_given_samples() {
+        let x = Features::U8(vec![0, 10, 255, 30, 100, 20, 99, 99]);
+        let samples = [0, 1, 2];
+        let fit = |scope| Encoder::fit(&x, 2, &samples, &config(EncoderKind::Thermometer, 3, scope)).thresholds;
+        // Feature 0 spans 0 to 255, feature 1 10 to 30; a byte exceeds 63.75 where it exceeds 63.
+        assert_eq!(fit(Scope::Feature), Thresholds::U8(vec![63, 127, 191, 15, 20, 25]));
+        assert_eq!(fit(Scope::Global), Thresholds::U8(vec![63, 127, 191, 63, 127, 191]));
+        let x = Features::F32(vec![-1.0, 1.0]);
+        let fit = Encoder::fit(&x, 1, &[0, 1], &config(EncoderKind::Thermometer, 1, Scope::Feature));
+        assert_eq!(fit.thresholds, Thresholds::F32(vec![0.0]));
+    }
+
+    #[test]
+    fn distributive_thresholds_are_quantiles() {
+        // Sorted entry floor(n i / (b + 1)): of 0..12 with three thresholds 3, 6 and 9, which leave equal shares.
+        let x = Features::F32([7, 2, 11, 4, 9, 0, 5, 8, 1, 10, 3, 6].map(|v| v as f32).to_vec());
+        let samples: Vec<u32> = (0..12).collect();
+        let encoder = Encoder::fit(&x, 1, &samples, &config(EncoderKind::Distributive, 3, Scope::Feature));
+        assert_eq!(encoder.thresholds, Thresholds::F32(vec![3.0, 6.0, 9.0]));
+    }
+
+    #[test]
+    fn bits_that_hardly_vary_or_repeat_are_not_wired() {
+        // Feature 0 never exceeds 9, feature 1 does so once in twenty, feature 2 half the time.
+        let x = (0..20u8).flat_map(|i| [i % 2, if i == 0 { 50 } else { 0 }, 20 * (i % 2)]).collect();
+        let thresholds = Thresholds::U8(vec![9, 10, 9, 10, 9, 9]);
+        let encoder = Encoder { bits: 2, thresholds };
+        let samples: Vec<u32> = (0..20).collect();
+        assert_eq!(encoder.live_bits(&Features::U8(x), 3, &samples, 0.1), [4]);
+    }
+
+    #[test]
+    fn packing_compares_each_sample_with_each_threshold() {
+        let n = 150;
+        let x: Vec<u8> = (0..n * 3).map(|i| (i * 37 % 256) as u8).collect();
+        let thresholds = Thresholds::U8(vec![50, 100, 20, 200, 0, 254]);
+        let which = [5, 0, 1, 3];
+        let samples: Vec<u32> = (0..n as u32).rev().collect();
+        let wide = Features::F32(x.iter().map(|&x| f32::from(x)).collect());
+        for features in [Features::U8(x.clone()), wide] {
+            let packer = Packer::new(&features, 3, 2, &thresholds, &which);
+            let mut words = vec![u64::MAX; 4 * 3];
+            packer.pack(&samples, None, 3, &mut words);
+            let Thresholds::U8(t) = &thresholds else { unreachable!() };
+            for (row, &bit) in which.iter().enumerate() {
+                for i in 0..192 {
+                    let one = i < n && x[(n - 1 - i) * 3 + bit as usize / 2] > t[bit as usize];
+                    assert_eq!(words[row * 3 + i / 64] >> (i % 64) & 1, u64::from(one));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn shifts_move_every_channel_and_fill_with_zeros() {
+        let image: Vec<u8> = (1..=24).collect(); // two channels of 3 by 4
+        for (down, right) in [(0, 0), (1, 0), (-1, 2), (2, -1), (-3, 0), (0, 5)] {
+            let mut out = vec![99; 24];
+            shift(&image, Shift { rows: 3, columns: 4, down, right }, &mut out);
+            for (i, &found) in out.iter().enumerate() {
+                let (c, y, x) = (i / 12, (i / 4 % 3) as isize + down, (i % 4) as isize + right);
+                let inside = (0..3).contains(&y) && (0..4).contains(&x);
+                let expected = if inside { image[c * 12 + y as usize * 4 + x as usize] } else { 0 };
+                assert_eq!(found, expected, "({down}, {right}) at {i}");
+            }
+        }
+    }
+}

@@ -53,3 +53,34 @@ pub fn logits(bits: &Tensor, groups: usize, temperature: f64, batch: usize) -> R
 pub fn default_temperature(nodes: usize, groups: usize) -> f64 {
     0.3 * (nodes as f64 / groups as f64).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+
+    use super::*;
+
+    #[test]
+    fn groups_are_contiguous_and_share_their_gradient() {
+        let bits: Vec<f32> = (0..6 * 64).map(|i| ((i / 64 + i) % 3 % 2) as f32).collect();
+        let x = Var::from_tensor(&Tensor::from_slice(&bits, (6, 64), &Device::Cpu).unwrap()).unwrap();
+        let y = logits(&x, 2, 0.5, 10).unwrap();
+        assert_eq!(y.dims2().unwrap(), (10, 2));
+        let found = y.to_vec2::<f32>().unwrap();
+        for (i, row) in found.iter().enumerate() {
+            let sum = |from: usize| (from..from + 3).map(|n| bits[n * 64 + i]).sum::<f32>() / 0.5;
+            assert_eq!(row, &[sum(0), sum(3)]);
+        }
+        let weights: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let weights = Tensor::from_vec(weights, (10, 2), &Device::Cpu).unwrap();
+        let grads = (y * weights).unwrap().sum_all().unwrap().backward().unwrap();
+        let grad = grads.get(&x).unwrap().to_vec2::<f32>().unwrap();
+        for (n, row) in grad.iter().enumerate() {
+            for (i, g) in row.iter().enumerate() {
+                let expected = if i < 10 { (2 * i + n / 3) as f32 / 0.5 } else { 0.0 };
+                assert_eq!(*g, expected, "node {n}, sample {i}");
+            }
+        }
+        assert!(x.apply_op1(GroupSum { groups: 4 }).is_err());
+    }
+}

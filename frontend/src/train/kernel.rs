@@ -192,3 +192,133 @@ pub fn relaxed(table: &[f32], inputs: &[&Row]) -> Row {
     }
     level[0]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rng::{Stream, Use};
+    use super::*;
+
+    fn words(rng: &mut Stream, count: usize) -> Vec<u64> {
+        (0..count).map(|_| (0..8).fold(0, |w, _| w << 8 | rng.below(256) as u64)).collect()
+    }
+
+    fn table(rng: &mut Stream, k: usize) -> Vec<f32> {
+        (0..1 << k).map(|_| 2.0 * rng.unit() - 1.0).collect()
+    }
+
+    /// The multilinear extension of a table at real inputs, from its definition, in double precision.
+    fn extension(table: &[f32], x: &[f64]) -> f64 {
+        let weight = |a: usize| -> f64 {
+            x.iter().enumerate().map(|(j, &x)| if a >> j & 1 == 1 { x } else { 1.0 - x }).product()
+        };
+        table.iter().enumerate().map(|(a, &l)| f64::from(l) * weight(a)).sum()
+    }
+
+    #[test]
+    fn hard_forms_agree_bit_for_bit() {
+        let mut rng = Stream::new(1, Use::Init, 0);
+        for k in 1..=MAX_FAN_IN {
+            let (inputs, table) = (words(&mut rng, k), table(&mut rng, k));
+            let (at, hard) = (addresses(&inputs), harden(&table));
+            let y = lookup(hard, &inputs);
+            for i in 0..LANES {
+                let a = inputs.iter().enumerate().fold(0, |a, (j, w)| a | (w >> i & 1) << j);
+                assert_eq!(u64::from(at[i]), a);
+                assert_eq!(y >> i & 1, u64::from(table[a as usize] > 0.0));
+            }
+        }
+        assert_eq!(harden(&[0.0, -0.0, f32::MIN_POSITIVE, -1.0]), 0b0100, "only what exceeds zero is a one");
+    }
+
+    #[test]
+    fn words_and_floats_are_the_same_bits() {
+        for word in words(&mut Stream::new(2, Use::Init, 0), 20) {
+            let mut row = [0.0; LANES];
+            to_floats(word, &mut row);
+            assert_eq!(from_floats(&row), word);
+            assert_eq!(from_floats(&row[..5]), word & 31);
+        }
+        let column: [u8; LANES] = std::array::from_fn(|i| i as u8);
+        assert_eq!(exceeds(&column, &10), u64::MAX << 11);
+        assert_eq!(exceeds(&column.map(f32::from), &10.5), u64::MAX << 11);
+    }
+
+    #[test]
+    fn masked_sums_add_what_is_set() {
+        let mut rng = Stream::new(3, Use::Init, 0);
+        let row: Row = std::array::from_fn(|_| rng.below(1000) as f32); // whole numbers: sums are exact
+        let words = words(&mut rng, 19);
+        let (mut fours, mut sums) = ([[0.0; 4]; 19], [0.0; 19]);
+        masked_sums(&words, &row, &mut fours, &mut sums);
+        for (word, sum) in words.iter().zip(sums) {
+            let expected: f32 = (0..LANES).filter(|i| word >> i & 1 == 1).map(|i| row[i]).sum();
+            assert_eq!(sum, expected);
+        }
+    }
+
+    /// Central differences of a multilinear function are exact, so only the kernel's own rounding is left: some forty
+    /// additions of numbers up to one in single precision, divided by `2p - 1`.
+    #[test]
+    fn slopes_are_finite_differences_at_the_shrunk_point() {
+        let mut rng = Stream::new(4, Use::Init, 0);
+        for (k, p) in [(2, 1.0), (3, 0.6), (4, 0.75), (5, 0.9), (6, 1.0), (6, 0.75)] {
+            let table = table(&mut rng, k);
+            let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
+            slopes(&table, p, &mut out[..k]);
+            for a in 0..1usize << k {
+                let p = f64::from(p);
+                let x: Vec<f64> = (0..k).map(|j| if a >> j & 1 == 1 { p } else { 1.0 - p }).collect();
+                for j in 0..k {
+                    let at = |x_j: f64| {
+                        let mut x = x.clone();
+                        x[j] = x_j;
+                        0.5 + 0.5 * extension(&table, &x)
+                    };
+                    let h = 0.125;
+                    let expected = (at(x[j] + h) - at(x[j] - h)) / (2.0 * h);
+                    let error = (f64::from(out[j][a]) - expected).abs();
+                    assert!(error < 5e-6 / (2.0 * p - 1.0), "k {k}, p {p}, address {a}, input {j}: off by {error}");
+                }
+            }
+        }
+    }
+
+    /// DWN's definition: `α Σ_c (-1)^(1 - c_j) L_c β^H(a, c)`, H the Hamming distance without bit `j`,
+    /// `α = ½ ¾^(k - 1)`, `β = ⅓`.
+    #[test]
+    fn slopes_at_three_quarters_are_the_extended_finite_difference() {
+        let mut rng = Stream::new(5, Use::Init, 0);
+        for k in 2..=MAX_FAN_IN {
+            let table = table(&mut rng, k);
+            let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
+            slopes(&table, 0.75, &mut out[..k]);
+            let alpha = 0.5 * 0.75f64.powi(k as i32 - 1);
+            for (j, out) in out[..k].iter().enumerate() {
+                for a in 0..1usize << k {
+                    let term = |(c, &l): (usize, &f32)| {
+                        let distance = ((a ^ c) & !(1 << j)).count_ones();
+                        let sign = if c >> j & 1 == 1 { 1.0 } else { -1.0 };
+                        sign * f64::from(l) * (1.0f64 / 3.0).powi(distance as i32)
+                    };
+                    let expected = alpha * table.iter().enumerate().map(term).sum::<f64>();
+                    assert!((f64::from(out[a]) - expected).abs() < 5e-6, "k {k}, address {a}, input {j}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_relaxed_node_is_the_extension() {
+        let mut rng = Stream::new(6, Use::Init, 0);
+        for k in 1..=MAX_FAN_IN {
+            let table = table(&mut rng, k);
+            let rows: Vec<Row> = (0..k).map(|_| std::array::from_fn(|_| rng.unit())).collect();
+            let y = relaxed(&table, &rows.iter().collect::<Vec<_>>());
+            for i in 0..LANES {
+                let x: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
+                let expected = 0.5 + 0.5 * extension(&table, &x);
+                assert!((f64::from(y[i]) - expected).abs() < 2e-6, "sample {i}: {} for {expected}", y[i]);
+            }
+        }
+    }
+}

@@ -295,3 +295,201 @@ impl Backward<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Var;
+
+    use super::super::config;
+    use super::super::rng::{Stream, Use};
+    use super::*;
+
+    const ROWS: usize = 20;
+    const LANES_IN_TEST: usize = 2 * LANES;
+
+    /// A layer of random tables and scores over random bits, with everything a test needs to know of it.
+    struct Case {
+        wiring: Arc<Wiring>,
+        x: Vec<f32>,
+        tables: Vec<f32>,
+        scores: Vec<f32>,
+        chosen: Vec<u32>,
+        smoothing: f64,
+        /// Weights of the outputs in the loss `Σ w y`, so that each output's gradient is its weight.
+        weights: Vec<f32>,
+    }
+
+    impl Case {
+        fn new(k: usize, candidates: usize, smoothing: f64) -> Self {
+            let mut rng = Stream::new(7, Use::Init, k);
+            let nodes = 40; // more than one chunk
+            let layer = config::Layer { nodes, fan_in: k, candidates, ..config::Layer::default() };
+            let wiring = Arc::new(Wiring::draw(&layer, ROWS, &[], &mut rng));
+            let mut numbers = |n: usize, f: fn(f32) -> f32| (0..n).map(|_| f(rng.unit())).collect::<Vec<f32>>();
+            let scores = numbers(nodes * k * candidates, |u| u);
+            let pick = |slot: usize| {
+                let of = |c: usize| scores[slot * candidates + c];
+                let best = (0..candidates).fold(0, |best, c| if of(c) > of(best) { c } else { best });
+                wiring.index[slot * candidates + best]
+            };
+            Self {
+                x: numbers(ROWS * LANES_IN_TEST, f32::round),
+                tables: numbers(nodes << k, |u| 2.0 * u - 1.0),
+                weights: numbers(nodes * LANES_IN_TEST, |u| u - 0.5),
+                chosen: (0..nodes * k).map(pick).collect(),
+                scores,
+                wiring,
+                smoothing,
+            }
+        }
+
+        fn var(&self, numbers: &[f32], columns: usize) -> Var {
+            let tensor = Tensor::from_slice(numbers, (numbers.len() / columns, columns), &Device::Cpu).unwrap();
+            Var::from_tensor(&tensor).unwrap()
+        }
+
+        /// Output and gradients for bits, tables and scores.
+        fn run(&self) -> (Vec<f32>, [Option<Vec<f32>>; 3]) {
+            let (k, c) = (self.wiring.fan_in, self.wiring.candidates);
+            let (x, tables) = (self.var(&self.x, LANES_IN_TEST), self.var(&self.tables, 1 << k));
+            let scores = self.var(&self.scores, c);
+            let op = LutLayer::new(&self.wiring, &scores, self.smoothing).unwrap();
+            let y = x.apply_op3(&tables, &scores, op).unwrap();
+            let loss = (&y * self.var(&self.weights, LANES_IN_TEST).as_tensor()).unwrap().sum_all().unwrap();
+            let grads = loss.backward().unwrap();
+            let get = |var: &Var| grads.get(var).map(|g| tensors::copy(g).unwrap());
+            (tensors::copy(&y).unwrap(), [get(&x), get(&tables), get(&scores)])
+        }
+
+        fn address(&self, node: usize, lane: usize) -> usize {
+            let k = self.wiring.fan_in;
+            let bit = |j: usize| self.x[self.chosen[node * k + j] as usize * LANES_IN_TEST + lane] as usize;
+            (0..k).map(|j| bit(j) << j).sum()
+        }
+
+        /// A node's relaxed output as a function of its table and its slots, in double precision.
+        fn relaxed(&self, node: usize, x: &[f64], change: Option<(usize, f64)>) -> f64 {
+            let k = self.wiring.fan_in;
+            (0..1usize << k)
+                .map(|a| {
+                    let l = f64::from(self.tables[(node << k) + a]);
+                    let l = l + change.filter(|c| c.0 == a).map_or(0.0, |c| c.1);
+                    let weight = |(j, &x): (usize, &f64)| if a >> j & 1 == 1 { x } else { 1.0 - x };
+                    (0.5 + 0.5 * l) * x.iter().enumerate().map(weight).product::<f64>()
+                })
+                .sum()
+        }
+
+        /// The bits of an address moved inwards to where gradients of inputs are taken.
+        fn point(&self, a: usize, p: f64) -> Vec<f64> {
+            (0..self.wiring.fan_in).map(|j| if a >> j & 1 == 1 { p } else { 1.0 - p }).collect()
+        }
+
+        /// Gradient of each slot for a sample, by central differences (exact for a multilinear function).
+        fn slot_gradient(&self, node: usize, j: usize, lane: usize) -> f64 {
+            let mut x = self.point(self.address(node, lane), self.smoothing);
+            let (h, at) = (0.125, x[j]);
+            x[j] = at + h;
+            let high = self.relaxed(node, &x, None);
+            x[j] = at - h;
+            let low = self.relaxed(node, &x, None);
+            f64::from(self.weights[node * LANES_IN_TEST + lane]) * (high - low) / (2.0 * h)
+        }
+    }
+
+    fn close(name: &str, found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len(), "{name}");
+        // Sums of at most a few hundred terms below one in single precision.
+        for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+            assert!((f64::from(*f) - e).abs() < 1e-4, "{name}[{i}] is {f}, not {e}");
+        }
+        assert!(expected.iter().any(|e| e.abs() > 0.05), "{name} says nothing");
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_relaxed_node() {
+        for (k, c, p) in [(2, 1, 1.0), (3, 1, 0.75), (4, 4, 0.9), (5, 1, 1.0), (6, 3, 0.75), (6, 1, 0.75)] {
+            let case = Case::new(k, c, p);
+            let nodes = case.tables.len() >> k;
+            let (_, [d_x, d_tables, d_scores]) = case.run();
+            let mut x = vec![0.0; case.x.len()];
+            let mut tables = vec![0.0; case.tables.len()];
+            let mut scores = vec![0.0; case.scores.len()];
+            for node in 0..nodes {
+                for lane in 0..LANES_IN_TEST {
+                    // Tables: at the corner that the sample reads.
+                    let a = case.address(node, lane);
+                    let corner = case.point(a, 1.0);
+                    let (h, w) = (0.125, f64::from(case.weights[node * LANES_IN_TEST + lane]));
+                    for entry in 0..1usize << k {
+                        let at = |h: f64| case.relaxed(node, &corner, Some((entry, h)));
+                        tables[(node << k) + entry] += w * (at(h) - at(-h)) / (2.0 * h);
+                    }
+                    for j in 0..k {
+                        let (slot, g) = (node * k + j, case.slot_gradient(node, j, lane));
+                        x[case.chosen[slot] as usize * LANES_IN_TEST + lane] += g;
+                        for i in slot * c..(slot + 1) * c {
+                            let x = case.x[case.wiring.index[i] as usize * LANES_IN_TEST + lane];
+                            scores[i] += (2.0 * f64::from(x) - 1.0) * g;
+                        }
+                    }
+                }
+            }
+            close("bits", &d_x.unwrap(), &x);
+            close("tables", &d_tables.unwrap(), &tables);
+            match d_scores {
+                Some(d_scores) => close("scores", &d_scores, &scores),
+                None => assert_eq!(c, 1),
+            }
+        }
+    }
+
+    #[test]
+    fn forward_reads_the_hard_table_of_the_best_candidates() {
+        let case = Case::new(6, 3, 0.75);
+        let (y, _) = case.run();
+        let nodes = case.tables.len() >> 6;
+        for node in 0..nodes {
+            for lane in 0..LANES_IN_TEST {
+                let l = case.tables[(node << 6) + case.address(node, lane)];
+                assert_eq!(y[node * LANES_IN_TEST + lane], if l > 0.0 { 1.0 } else { 0.0 });
+            }
+        }
+    }
+
+    #[test]
+    fn packed_bits_give_the_same_and_no_gradient() {
+        let case = Case::new(4, 3, 0.75);
+        let words: Vec<i64> = case.x.chunks(LANES).map(|row| kernel::from_floats(row) as i64).collect();
+        let words = Tensor::from_vec(words, (ROWS, LANES_IN_TEST / LANES), &Device::Cpu).unwrap();
+        let (tables, scores) = (case.var(&case.tables, 16), case.var(&case.scores, 3));
+        let op = LutLayer::new(&case.wiring, &scores, 0.75).unwrap();
+        let y = words.apply_op3(&tables, &scores, op).unwrap();
+        let (expected, [_, d_tables, d_scores]) = case.run();
+        assert_eq!(tensors::copy(&y).unwrap(), expected);
+        let loss = (&y * case.var(&case.weights, LANES_IN_TEST).as_tensor()).unwrap().sum_all().unwrap();
+        let grads = loss.backward().unwrap();
+        assert!(grads.get(&words).is_none());
+        for (var, expected) in [(&tables, d_tables), (&scores, d_scores)] {
+            assert_eq!(grads.get(var).map(|g| tensors::copy(g).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_first_candidate() {
+        let wiring = Wiring { fan_in: 2, candidates: 3, index: vec![9, 8, 7, 6, 5, 4], centres: vec![] };
+        assert_eq!(choose(&wiring, &[0.5, 0.5, 0.2, -1.0, -0.5, -0.5]), [9, 5]);
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        let case = Case::new(3, 1, 0.75);
+        let op = || LutLayer::new(&case.wiring, &case.var(&case.scores, 1), 0.75).unwrap();
+        let (tables, scores) = (case.var(&case.tables, 8), case.var(&case.scores, 1));
+        let x = |rows: usize, lanes| Tensor::zeros((rows, lanes), DType::F32, &Device::Cpu).unwrap();
+        assert!(x(ROWS, 64).apply_op3(&tables, &scores, op()).is_ok());
+        assert!(x(ROWS, 63).apply_op3(&tables, &scores, op()).is_err());
+        assert!(x(ROWS - 1, 64).apply_op3(&tables, &scores, op()).is_err());
+        assert!(x(ROWS, 64).apply_op3(&case.var(&case.tables, 4), &scores, op()).is_err());
+    }
+}

@@ -120,3 +120,51 @@ impl Kernel for Update<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::super::tensors;
+    use super::*;
+
+    /// The published rule, in double precision.
+    #[test]
+    fn follows_adamw() {
+        let config = Optimizer { weight_decay: 0.1, ..Optimizer::default() };
+        let n = 3 * CHUNK + 5;
+        let start: Vec<f32> = (0..n).map(|i| (i % 17) as f32 / 17.0 - 0.5).collect();
+        let tensor = Tensor::from_slice(&start, n, &Device::Cpu).unwrap();
+        let mut parameter = Parameter::new(&tensor, true, [-0.45, 0.45]).unwrap();
+        let mut expected: Vec<f64> = start.iter().map(|&w| f64::from(w)).collect();
+        let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+        for step in 1..=20 {
+            let gradient: Vec<f32> = (0..n).map(|i| ((i * step) % 23) as f32 / 23.0 - 0.4).collect();
+            let rate = cosine(config.learning_rate, step - 1, 20);
+            for i in 0..n {
+                let g = f64::from(gradient[i]);
+                m[i] = config.beta1 * m[i] + (1.0 - config.beta1) * g;
+                v[i] = config.beta2 * v[i] + (1.0 - config.beta2) * g * g;
+                let m_hat = m[i] / (1.0 - config.beta1.powi(step as i32));
+                let v_hat: f64 = v[i] / (1.0 - config.beta2.powi(step as i32));
+                let next =
+                    expected[i] - rate * (m_hat / (v_hat.sqrt() + config.epsilon) + config.weight_decay * expected[i]);
+                expected[i] = next.clamp(-0.45, 0.45);
+            }
+            let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
+            parameter.update(&gradient, &config, rate, step).unwrap();
+        }
+        let found = tensors::copy(&parameter.var).unwrap();
+        for (f, e) in found.iter().zip(&expected) {
+            assert!((f64::from(*f) - e).abs() < 1e-4, "{f} is not {e}");
+        }
+        assert!(expected.iter().any(|e| e.abs() == 0.45) && expected.iter().any(|e| e.abs() < 0.4));
+    }
+
+    #[test]
+    fn the_schedule_falls_from_the_rate_to_zero() {
+        assert_eq!(cosine(0.01, 0, 100), 0.01);
+        assert!((cosine(0.01, 50, 100) - 0.005).abs() < 1e-12);
+        assert!(cosine(0.01, 100, 100) < 1e-12);
+    }
+}

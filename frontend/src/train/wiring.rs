@@ -149,3 +149,74 @@ impl Map {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rng::Use;
+    use super::*;
+
+    fn layer(nodes: usize, fan_in: usize, wiring: Kind, candidates: usize) -> config::Layer {
+        config::Layer { nodes, fan_in, wiring, radius: 1, candidates }
+    }
+
+    fn draw(layer: &config::Layer, inputs: usize, points: &[Point]) -> Wiring {
+        let wiring = Wiring::draw(layer, inputs, points, &mut Stream::new(3, Use::Wiring, 0));
+        assert_eq!(wiring.index.len(), layer.nodes * layer.fan_in * layer.candidates);
+        assert!(wiring.index.iter().all(|&i| (i as usize) < inputs));
+        wiring
+    }
+
+    fn covered(index: impl Iterator<Item = u32>, inputs: usize) -> bool {
+        let mut seen = vec![false; inputs];
+        index.for_each(|i| seen[i as usize] = true);
+        seen.iter().all(|&s| s)
+    }
+
+    fn distinct(items: &[u32]) -> bool {
+        let mut items = items.to_vec();
+        items.sort_unstable();
+        items.windows(2).all(|w| w[0] != w[1])
+    }
+
+    #[test]
+    fn random_wiring_covers_all_inputs() {
+        // Exactly as many slots as inputs, more, and far more than inputs.
+        for (nodes, k, c, inputs) in [(25, 4, 1, 100), (17, 6, 1, 100), (40, 2, 8, 77), (50, 6, 1, 6), (30, 3, 3, 9)] {
+            let wiring = draw(&layer(nodes, k, Kind::Random, c), inputs, &[]);
+            assert!(covered(wiring.index.iter().copied().step_by(c), inputs), "first candidates cover {inputs}");
+            assert!(wiring.index.chunks(k * c).all(distinct));
+            assert!(wiring.centres.is_empty());
+        }
+    }
+
+    #[test]
+    fn scarce_inputs_are_shared_between_slots_but_not_within_one() {
+        let wiring = draw(&layer(20, 3, Kind::Random, 4), 5, &[]);
+        assert!(wiring.index.chunks(4).all(distinct));
+        assert!(wiring.index.chunks(12).all(|node| distinct(&[node[0], node[4], node[8]])));
+    }
+
+    #[test]
+    fn local_wiring_stays_in_its_window_and_covers_all_inputs() {
+        // Two bits at each pixel of a 6 by 5 image.
+        let points: Vec<Point> = (0..60).map(|i| [i / 2 / 5, i / 2 % 5]).collect();
+        let wiring = draw(&layer(60, 2, Kind::Local, 4), 60, &points);
+        assert!(covered(wiring.index.iter().copied(), 60));
+        for (node, centre) in wiring.index.chunks(8).zip(&wiring.centres) {
+            assert!(distinct(node));
+            for &i in node {
+                let p = points[i as usize];
+                assert!((0..2).all(|a| (p[a] - centre[a]).abs() <= 1), "{p:?} is not next to {centre:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_grows_until_it_has_enough() {
+        let points: Vec<Point> = (0..60).map(|i| [i / 10, i % 10]).collect();
+        let wiring = draw(&layer(60, 6, Kind::Local, 5), 60, &points);
+        assert!(wiring.index.chunks(30).all(distinct));
+        let everything = draw(&layer(4, 6, Kind::Local, 16), 60, &points);
+        assert!(everything.index.chunks(16).all(distinct));
+    }
+}
