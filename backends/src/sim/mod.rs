@@ -1,0 +1,150 @@
+//! The simulator: many samples at once, or cycle by cycle.
+//!
+//! A [`Program`] is a design flattened to lookup tables and registers of single bits. A [`Batch`] runs a pipeline over
+//! samples, 512 in a word, with registers as wires; a [`Machine`] steps any design cycle by cycle, with the register
+//! contents that the hardware would have. [`Simulator`] chooses the engine.
+//!
+//! An engine is a `Kernel`, which evaluates a `Schedule` of lookup tables on slots of 512 bits; how samples get into the
+//! slots and out of them is the same for all. The reference engine is the evaluator of the language itself.
+
+mod batch;
+mod input;
+mod isa;
+mod latency;
+mod layout;
+mod machine;
+mod netlist;
+mod output;
+mod portable;
+mod program;
+mod reference;
+mod schedule;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::str::FromStr;
+
+use blc_ir::diag::{Diagnostic, Result};
+use blc_ir::{Func, Module};
+
+pub use batch::Batch;
+pub use input::{Data, Input};
+pub use layout::{Layout, PortColumns};
+pub use machine::Machine;
+pub use netlist::Register;
+pub use output::Outputs;
+pub use program::Program;
+pub use reference::Reference;
+pub use word::{LANES, Word};
+
+use crate::codes::{EMIT_LEVEL, EMIT_OP, SIM_ENGINE};
+
+/// What evaluates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// The fastest one that can.
+    #[default]
+    Auto,
+    /// Bit-sliced, on any processor.
+    Portable,
+    /// The evaluator of the language.
+    Reference,
+}
+
+impl Engine {
+    /// Every engine.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Portable, Self::Reference];
+
+    /// As `--engine` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Portable => "portable",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = Box<Diagnostic>;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|e| e.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Box::new(
+                Diagnostic::error(&SIM_ENGINE, format!("no engine is called `{name}`")).help(format!("one of {names}")),
+            )
+        })
+    }
+}
+
+/// A function and the engine that runs it over samples.
+pub struct Simulator<'a> {
+    kind: Kind<'a>,
+    inputs: Layout,
+    latency: u64,
+}
+
+enum Kind<'a> {
+    Batch(Box<Batch>),
+    Reference(Reference<'a>),
+}
+
+impl<'a> Simulator<'a> {
+    /// Makes a function ready. [`Engine::Auto`] falls back on the reference where an op is not lowered yet.
+    ///
+    /// # Errors
+    /// The function does not verify, or the engine cannot run it: not lowered, feedback, unbalanced paths.
+    pub fn new(module: &'a Module, f: &'a Func, engine: Engine) -> Result<Self> {
+        if engine != Engine::Reference {
+            match Program::compile(module, f) {
+                Ok(program) => {
+                    let (latency, inputs) = (program.latency()?, program.inputs().clone());
+                    return Ok(Self { kind: Kind::Batch(Box::new(Batch::portable(&program)?)), inputs, latency });
+                }
+                Err(error) if engine == Engine::Auto && [&EMIT_LEVEL, &EMIT_OP].contains(&error.code) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let reference = Reference::new(module, f)?;
+        Ok(Self { inputs: reference.inputs().clone(), kind: Kind::Reference(reference), latency: f.latency() })
+    }
+
+    /// The engine that was chosen.
+    pub fn engine(&self) -> Engine {
+        match self.kind {
+            Kind::Batch(_) => Engine::Portable,
+            Kind::Reference(_) => Engine::Reference,
+        }
+    }
+
+    /// Cycles from input to output. Of the reference engine what the function's attribute says.
+    pub fn latency(&self) -> u64 {
+        self.latency
+    }
+
+    /// The columns that a sample's inputs have.
+    pub fn inputs(&self) -> &Layout {
+        &self.inputs
+    }
+
+    /// Evaluates all samples; the result depends neither on the engine nor on the number of threads.
+    ///
+    /// # Errors
+    /// The input does not fit the design.
+    pub fn run(&self, input: &Input<'_>) -> Result<Outputs> {
+        match &self.kind {
+            Kind::Batch(batch) => batch.run(input),
+            Kind::Reference(reference) => reference.run(input),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A design made ready for simulation, whatever the engine.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use blc_ir::diag::Result;
+use blc_ir::eval::affine;
+use blc_ir::{Func, Module};
+
+use super::input::{Code, Input};
+use super::isa::Isa;
+use super::latency::latency;
+use super::layout::Layout;
+use super::netlist::{Netlist, Register};
+use super::schedule::{Registers, Schedule, Slot, UNUSED};
+use super::word::{Rows, Word};
+
+/// A flattened design: lookup tables and registers of single bits, and the tables of its ports.
+#[derive(Debug)]
+pub struct Program {
+    pub(super) netlist: Netlist,
+    pub(super) inputs: Arc<Layout>,
+    pub(super) outputs: Arc<Layout>,
+    code: Arc<Option<Code>>,
+    latency: Result<u64>,
+}
+
+impl Program {
+    /// Flattens an `hw.module`, or a function of lookup tables and wires.
+    ///
+    /// # Errors
+    /// The function does not verify, holds an op that has to be lowered first, or is too large.
+    pub fn compile(module: &Module, f: &Func) -> Result<Self> {
+        let netlist = Netlist::flatten(module, f)?;
+        let latency = latency(module, f, &netlist);
+        Ok(Self {
+            netlist,
+            inputs: Arc::new(Layout::inputs(f)),
+            outputs: Arc::new(Layout::outputs(f)),
+            code: Arc::new(code_of(module, f)),
+            latency,
+        })
+    }
+
+    /// Cycles from input to output, where the design is a pipeline.
+    ///
+    /// # Errors
+    /// Feedback, or paths of different length: such a design runs only cycle by cycle ([`super::Machine`]).
+    pub fn latency(&self) -> Result<u64> {
+        self.latency.clone()
+    }
+
+    /// The columns that a sample's inputs have.
+    pub fn inputs(&self) -> &Layout {
+        &self.inputs
+    }
+
+    /// The columns that a sample's outputs have.
+    pub fn outputs(&self) -> &Layout {
+        &self.outputs
+    }
+
+    /// The registers, in program order.
+    pub fn registers(&self) -> &[Register] {
+        &self.netlist.registers
+    }
+
+    pub(super) fn plan(&self, registers: Registers, isa: Isa) -> Plan {
+        Plan::new(self, Schedule::new(&self.netlist, registers), isa)
+    }
+}
+
+/// The affine code of each column, where a function has one.
+pub(super) fn code_of(module: &Module, f: &Func) -> Option<Code> {
+    let (offsets, steps) = affine(module, f)?;
+    Some(offsets.iter().copied().zip(steps.iter().copied()).collect())
+}
+
+/// Up to eight input tiles that are turned together, and where their used bits go.
+#[derive(Debug)]
+struct Load {
+    tiles: Range<usize>,
+    /// Bit, tile among the eight, slot.
+    bits: Vec<(u8, u8, Slot)>,
+}
+
+/// A schedule, and how samples get into its slots and out of them.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub schedule: Schedule,
+    pub inputs: Arc<Layout>,
+    pub outputs: Arc<Layout>,
+    pub code: Arc<Option<Code>>,
+    loads: Vec<Load>,
+    /// For each output tile the slots of its bits.
+    stores: Vec<Vec<Slot>>,
+    pub isa: Isa,
+}
+
+impl Plan {
+    fn new(program: &Program, schedule: Schedule, isa: Isa) -> Self {
+        let mut loads = Vec::new();
+        for first in (0..program.inputs.tiles().len()).step_by(8) {
+            let tiles = first..(first + 8).min(program.inputs.tiles().len());
+            let mut bits = Vec::new();
+            for (m, tile) in program.inputs.tiles()[tiles.clone()].iter().enumerate() {
+                for c in program.inputs.columns_of(tile) {
+                    let slots = &schedule.inputs[c.bit as usize..][..usize::from(c.width)];
+                    let used = slots.iter().enumerate().filter(|(_, slot)| **slot != UNUSED);
+                    bits.extend(used.map(|(b, &slot)| (c.shift + b as u8, m as u8, slot)));
+                }
+            }
+            if !bits.is_empty() {
+                loads.push(Load { tiles, bits });
+            }
+        }
+        let stores = program.outputs.tiles().iter().map(|tile| {
+            let columns = program.outputs.columns_of(tile).iter();
+            columns.flat_map(|c| &schedule.outputs[c.bit as usize..][..usize::from(c.width)]).copied().collect()
+        });
+        let stores = stores.collect();
+        let (inputs, outputs) = (Arc::clone(&program.inputs), Arc::clone(&program.outputs));
+        Self { schedule, inputs, outputs, code: Arc::clone(&program.code), loads, stores, isa }
+    }
+
+    /// Slots with the constants in place.
+    pub fn slots(&self) -> Vec<Word> {
+        let mut slots = vec![Word::ZERO; self.schedule.slots];
+        slots[1] = Word::ONES;
+        slots
+    }
+
+    /// Turns up to 512 rows, from row `first` on, into slots; lanes beyond them become 0.
+    pub fn load(&self, input: &Input<'_>, first: usize, slots: &mut [Word]) {
+        let code = self.code.as_deref().unwrap_or_default();
+        let mut rows: Rows = [[0; 8]; 64];
+        for lane in 0..8 {
+            let first = (first + 64 * lane).min(input.samples);
+            for load in &self.loads {
+                if input.samples - first < 64 {
+                    rows = [[0; 8]; 64];
+                }
+                input.strip(&self.inputs, code, first, &self.inputs.tiles()[load.tiles.clone()], &mut rows);
+                self.isa.transpose(&mut rows);
+                for &(bit, m, slot) in &load.bits {
+                    slots[slot as usize].0[lane] = rows[usize::from(bit)][usize::from(m)];
+                }
+            }
+        }
+    }
+
+    /// Turns slots into rows of output tiles, as many as `out` holds.
+    pub fn store(&self, slots: &[Word], out: &mut [u64]) {
+        let tiles = self.stores.len();
+        for (i, sources) in self.stores.iter().enumerate() {
+            let mut rows: Rows = [[0; 8]; 64];
+            rows.iter_mut().zip(sources).for_each(|(row, &slot)| *row = slots[slot as usize].0);
+            self.isa.transpose(&mut rows);
+            for (lane, row) in out.chunks_exact_mut(tiles).enumerate() {
+                row[i] = rows[lane % 64][lane / 64];
+            }
+        }
+    }
+}
