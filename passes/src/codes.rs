@@ -52,4 +52,8 @@ blc_ir::codes! {
     BL2109 = OUTSIDE_OP: "an op from outside the language where it cannot stay",
         "Passes that lower a function to the next level do not know what an op from outside means. Lower it with a pass of \
          your own first.";
+
+    BL2150 = COVER_OPTION: "an option of `cover` out of range",
+        "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
+         results hardly do.";
 }

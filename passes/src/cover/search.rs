@@ -1,0 +1,149 @@
+//! The search for a good cover: some ways to weigh LUTs, each followed through several covers.
+//!
+//! A cover's LUTs are functions anew: decomposed again they make another net, in which the next cover may be smaller. The
+//! ways are independent and run in parallel; which of them and how often is a matter of the net's size alone, so that the
+//! result is the same for any number of threads.
+
+use blc_ir::{Func, OpKind};
+use rayon::prelude::*;
+
+use super::CoverOptions;
+use super::map::{Areas, Cover, Goal, Mapper, ROUNDS, Settings};
+use super::read::Subject;
+use crate::count::count;
+use crate::pairing::pairs;
+
+/// Every function counts the same.
+const EVEN: Areas = [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+/// Inputs count too: small functions leave room for a second one in their site.
+const LINEAR: Areas = [0.0, 0.0, 1.0, 1.2, 1.4, 1.6, 1.8];
+/// Functions of six inputs never share a site.
+const SHARED: Areas = [0.0, 0.0, 1.0, 1.0, 1.0, 1.1, 1.4];
+/// Functions of two or three inputs nearly always do.
+const SMALL: Areas = [0.0, 0.0, 1.0, 1.0, 1.4, 1.7, 2.0];
+
+/// Most covers that follow one another.
+const MAX_COVERS: usize = 8;
+
+/// Covers that a way should have at least: where the budget is short, fewer ways are followed.
+const COVERS: usize = 4;
+
+/// Covers without gain after which a way ends: one for each order of decomposition.
+const MAX_STALE: usize = 2;
+
+/// What a function costs, to be made small in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Quality {
+    /// Levels above those allowed.
+    excess: u64,
+    /// Sites, where two functions may share one; otherwise LUTs.
+    sites: u64,
+    luts: u64,
+    levels: u64,
+    edges: usize,
+}
+
+/// The function covered, or `None` where it cannot be bettered.
+pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
+    let ways: &[Areas] = if options.sites { &[LINEAR, SHARED, SMALL] } else { &[EVEN, LINEAR] };
+    let budget = u64::from(options.effort) * 1_000_000;
+    let one = (f.op_count() * ROUNDS.len() * COVERS).max(1) as u64;
+    let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
+    let budget = budget / ways.len() as u64;
+    let limit = options.slack.map(|percent| {
+        let levels = u64::from(fewest_levels(f, options));
+        u32::try_from(levels + levels * u64::from(percent) / 100).unwrap_or(u32::MAX)
+    });
+    let follow = |&areas: &Areas| {
+        let settings = Settings { k: options.k, cuts: options.cuts, areas, levels: limit };
+        follow(f, settings, budget, options.sites)
+    };
+    let covered: Vec<(Quality, Func)> = ways.par_iter().map(follow).collect();
+    let (quality, best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
+    // Fewer levels are no reason for more LUTs.
+    let quality = Quality { excess: 0, ..quality };
+    (!is_legal(f, options.k) || quality < self::quality(f, options.sites, None)).then_some(best)
+}
+
+/// Whether all LUTs have at most `k` inputs.
+fn is_legal(f: &Func, k: usize) -> bool {
+    f.ops().all(|(_, op)| match op.kind {
+        OpKind::Lut { .. } => op.operands.len() <= k,
+        OpKind::LutWide { .. } => false,
+        _ => true,
+    })
+}
+
+fn quality(f: &Func, sites: bool, limit: Option<u32>) -> Quality {
+    let total = count(f).total;
+    let shared = if sites { pairs(f, true).len() } else { 0 };
+    Quality {
+        excess: limit.map_or(0, |limit| total.levels.saturating_sub(limit.into())),
+        sites: total.luts - shared as u64,
+        luts: total.luts,
+        levels: total.levels,
+        edges: f.ops().map(|(_, op)| op.operands.len()).sum(),
+    }
+}
+
+fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
+    let subject = Subject::read(f, options.k, false);
+    let roots = subject.roots();
+    let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels: None };
+    let mut mapper = Mapper::new(&subject.net, &roots, settings);
+    let given = mapper.cost().levels;
+    mapper.round(Goal::Depth);
+    mapper.cost().levels.min(given)
+}
+
+/// Covers a function, then the cover, and so on; returns the best. `budget` is spent by node and round.
+fn follow(f: &Func, settings: Settings, budget: u64, sites: bool) -> (Quality, Func) {
+    let mut best: Option<(Quality, Func)> = None;
+    let mut current = f.clone();
+    let (mut area, mut stale, mut spent) = (f32::INFINITY, 0, 0);
+    for turn in 0..MAX_COVERS {
+        let subject = Subject::read(&current, settings.k, turn % 2 == 1);
+        spent += (subject.net.node_count() * ROUNDS.len()) as u64;
+        if turn > 0 && spent > budget {
+            break;
+        }
+        let cover = cover(&subject, settings);
+        subject.write(&mut current, &cover);
+        current.tidy();
+        let quality = quality(&current, sites, settings.levels);
+        if best.as_ref().is_none_or(|(q, _)| quality < *q) {
+            best = Some((quality, current.clone()));
+        }
+        stale = if cover.cost.area < area { 0 } else { stale + 1 };
+        if stale == MAX_STALE {
+            break;
+        }
+        area = area.min(cover.cost.area);
+    }
+    best.unwrap_or_else(|| (quality(f, sites, settings.levels), f.clone()))
+}
+
+/// The best cover of all rounds; never worse than the one the net was read as.
+fn cover(subject: &Subject, settings: Settings) -> Cover {
+    let roots = subject.roots();
+    let mut mapper = Mapper::new(&subject.net, &roots, settings);
+    let given = mapper.cover();
+    let mut best = given.clone();
+    for goal in ROUNDS {
+        mapper.round(goal);
+        if mapper.cost() < best.cost {
+            best = mapper.cover();
+        }
+    }
+    if best.cost == given.cost {
+        // Nothing better from scratch: so step by step from what was given.
+        let mut mapper = Mapper::new(&subject.net, &roots, settings);
+        for goal in [Goal::Exact, Goal::ExactDepth] {
+            mapper.round(goal);
+            if mapper.cost() < best.cost {
+                best = mapper.cover();
+            }
+        }
+    }
+    best
+}

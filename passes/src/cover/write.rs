@@ -1,0 +1,96 @@
+//! From a cover back to LUTs.
+
+use blc_ir::table::mask;
+use blc_ir::{Func, LocId, Type, Value};
+use smallvec::SmallVec;
+
+use super::cut::{Cut, Lit, MAX};
+use super::map::Cover;
+use super::read::Subject;
+
+/// Most nodes searched for the origins of one LUT.
+const MAX_ORIGINS: usize = 64;
+
+impl Subject {
+    /// Puts a cover in the place of the function's LUTs. The old ones stay behind as dead ops.
+    pub fn write(&self, f: &mut Func, cover: &Cover) {
+        let inverted = self.inverted();
+        let mut values = self.inputs.clone();
+        // What stands for each node: the value of a node, complemented where that has the other polarity.
+        let mut stands: Vec<Lit> = (0..self.net.node_count() as u32).map(|node| Lit::new(node, false)).collect();
+        for node in (0..self.net.node_count() as u32).filter(|&n| cover.uses[n as usize] > 0 && !self.net.is_leaf(n)) {
+            let chosen = &cover.cuts[node as usize];
+            let inputs: SmallVec<[Lit; MAX]> = chosen.leaves().iter().map(|&leaf| stands[leaf as usize]).collect();
+            let cut = Cut::canonical(chosen.table, &inputs);
+            stands[node as usize] = match *cut.leaves() {
+                [] => Lit::FALSE.flip(cut.table & 1 == 1),
+                [leaf] => Lit::new(leaf, cut.table & 1 == 1),
+                _ => {
+                    let flip = inverted[node as usize];
+                    let operands: SmallVec<[Value; MAX]> =
+                        cut.leaves().iter().filter_map(|&leaf| values[leaf as usize]).collect();
+                    let loc = self.origins(f, node, chosen);
+                    let value = f.lut(cut.flip(flip).table & mask(cut.size()), &operands, loc);
+                    values[node as usize] = Some(value);
+                    Lit::new(node, flip)
+                }
+            };
+        }
+        self.write_outputs(f, &values, &stands);
+    }
+
+    /// Redirects the readers of the old outputs.
+    fn write_outputs(&self, f: &mut Func, values: &[Option<Value>], stands: &[Lit]) {
+        let mut redirect: Vec<Value> = (0..f.value_count()).map(Value::new).collect();
+        let mut constants = [None; 2];
+        let mut inverses = vec![None; values.len()];
+        for output in &self.outputs {
+            let lit = stands[output.lit.node() as usize].flip(output.lit.complement());
+            let new = match values[lit.node() as usize] {
+                None => {
+                    let bit = lit.complement();
+                    *constants[usize::from(bit)].get_or_insert_with(|| f.constant(u64::from(bit), Type::BIT))
+                }
+                Some(value) if !lit.complement() => value,
+                Some(value) => *inverses[lit.node() as usize].get_or_insert_with(|| {
+                    let loc = f.def_op(output.value).map_or(LocId::UNKNOWN, |op| f.op(op).loc);
+                    f.lut(1, &[value], loc)
+                }),
+            };
+            redirect[output.value.index()] = new;
+            let name = f.name_of(output.value).map(Box::<str>::from);
+            if let Some(name) = name.filter(|_| f.def_op(new).is_some() && f.name_of(new).is_none()) {
+                f.set_name(new, name);
+            }
+        }
+        f.replace_uses(&redirect);
+    }
+
+    /// By node, whether its LUT gives the complement: so that no inverter is needed inside, and few at ports.
+    fn inverted(&self) -> Vec<bool> {
+        // Uses by polarity, inner ones first.
+        let mut uses = vec![[[false; 2]; 2]; self.net.node_count()];
+        for output in &self.outputs {
+            let lit = output.lit;
+            uses[lit.node() as usize][usize::from(output.port)][usize::from(lit.complement())] = true;
+        }
+        let only_complement = |[positive, complement]: [bool; 2]| complement && !positive;
+        uses.into_iter().map(|[inner, port]| only_complement(if inner == [false; 2] { port } else { inner })).collect()
+    }
+
+    /// Where the nodes came from that a LUT takes in, the root's first.
+    fn origins(&self, f: &mut Func, root: u32, cut: &Cut) -> LocId {
+        let mut cone = vec![root];
+        let mut next = 0;
+        while let Some(&node) = cone.get(next) {
+            next += 1;
+            for leaf in self.net.block(node).leaves() {
+                let inside = !cut.leaves().contains(leaf) && !self.net.is_leaf(*leaf) && !cone.contains(leaf);
+                if inside && cone.len() < MAX_ORIGINS {
+                    cone.push(*leaf);
+                }
+            }
+        }
+        f.locs.fuse(cone.into_iter().map(|node| self.net.loc(node)))
+    }
+}

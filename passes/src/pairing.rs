@@ -1,0 +1,343 @@
+//! Which two lookup tables share a LUT6_2 site: those that read at most five different bits together.
+//!
+//! A matching in the graph of such pairs, as large as is cheap to find: greedy, the functions of fewest choices first, then
+//! augmenting paths. No pair may close a loop through its site, not even one that no signal takes: tools would see a
+//! combinational cycle. Functions of the same level never do; across levels, paths are searched.
+//!
+//! Pairs of functions that read the same bits come first, among them those near in program order; functions of nothing in
+//! common share a site only where no other partner is left.
+
+use blc_ir::order::is_register;
+use blc_ir::{Func, OpId, OpKind, Value};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+/// Inputs that two functions of one site may have together.
+pub const SITE_INPUTS: usize = 5;
+
+/// Readers of a bit, before and after a function in order, that are looked at as its partners.
+const WINDOW: usize = 24;
+
+/// Partners kept of a function.
+const MAX_PARTNERS: usize = 32;
+
+/// Partners of nothing in common, before and after a function in order.
+const UNRELATED: usize = 6;
+
+/// Most functions on an augmenting path.
+const MAX_PATH: usize = 16;
+
+/// Steps for each op to lift levels.
+const LIFTS: usize = 256;
+
+/// Functions visited by one search for an augmenting path, ops by one search for a loop.
+const MAX_SEARCH: usize = 512;
+
+/// A function that may share a site.
+struct Function {
+    op: OpId,
+    /// Rising.
+    inputs: SmallVec<[Value; SITE_INPUTS]>,
+}
+
+impl Function {
+    /// Inputs of both, if a site has as many.
+    fn shared(&self, other: &Self) -> Option<usize> {
+        let shared = self.inputs.iter().filter(|v| other.inputs.contains(v)).count();
+        (self.inputs.len() + other.inputs.len() - shared <= SITE_INPUTS).then_some(shared)
+    }
+}
+
+/// Pairs of `lut` ops, each op in one at most, the first of a pair first in program order; in this order too.
+/// Without `unrelated`, both of a pair read some bit in common. Program order must define before it uses.
+pub fn pairs(f: &Func, unrelated: bool) -> Vec<(OpId, OpId)> {
+    let functions = functions(f);
+    let n = functions.len();
+    let mates = vec![None; n];
+    let mut matching = Matching { functions, mates, levels: Levels::new(f), visited: vec![0; n], search: 0 };
+    let mut partners = matching.partners();
+    matching.grow(&partners);
+    if unrelated {
+        matching.add_unrelated(&mut partners);
+        matching.grow(&partners);
+    }
+    let pair = |(i, mate): (usize, &Option<u32>)| {
+        let mate = mate.filter(|&m| m as usize > i)?;
+        Some((matching.functions[i].op, matching.functions[mate as usize].op))
+    };
+    matching.mates.iter().enumerate().filter_map(pair).collect()
+}
+
+fn functions(f: &Func) -> Vec<Function> {
+    let luts = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. }) && op.operands.len() > 1);
+    let function = |(id, op): (OpId, blc_ir::Op<'_>)| {
+        let mut inputs: SmallVec<[Value; 6]> = op.operands.into();
+        inputs.sort_unstable();
+        inputs.dedup();
+        (inputs.len() <= SITE_INPUTS).then(|| Function { op: id, inputs: inputs.as_slice().into() })
+    };
+    luts.filter_map(function).collect()
+}
+
+/// Functions matched in pairs. Partners are listed best first.
+struct Matching {
+    functions: Vec<Function>,
+    mates: Vec<Option<u32>>,
+    levels: Levels,
+    /// By which search a function was visited last.
+    visited: Vec<u32>,
+    search: u32,
+}
+
+impl Matching {
+    /// For each function those that it can share a site with and some bit: most bits in common first, then those of the
+    /// nearest level and place.
+    fn partners(&self) -> Vec<Vec<u32>> {
+        let mut readers: FxHashMap<Value, Vec<u32>> = FxHashMap::default();
+        for (i, function) in self.functions.iter().enumerate() {
+            for &input in &function.inputs {
+                readers.entry(input).or_default().push(i as u32);
+            }
+        }
+        let partners = |(i, function): (usize, &Function)| {
+            let i = i as u32;
+            let mut found: Vec<u32> = Vec::new();
+            for input in &function.inputs {
+                let Some(readers) = readers.get(input) else { continue };
+                let at = readers.partition_point(|&r| r < i);
+                let window = &readers[at.saturating_sub(WINDOW)..(at + 1 + WINDOW).min(readers.len())];
+                found.extend(window.iter().filter(|&&r| r != i));
+            }
+            found.sort_unstable();
+            found.dedup();
+            let rank = |p: u32| {
+                Some((std::cmp::Reverse(function.shared(&self.functions[p as usize])?), self.distance(i, p), p))
+            };
+            let mut ranked: Vec<_> = found.into_iter().filter_map(rank).collect();
+            ranked.sort_unstable();
+            ranked.truncate(MAX_PARTNERS);
+            ranked.into_iter().map(|(.., p)| p).collect()
+        };
+        self.functions.iter().enumerate().map(partners).collect()
+    }
+
+    /// Adds partners of nothing in common: the nearest ones free, and the nearest that may change theirs.
+    fn add_unrelated(&self, partners: &mut [Vec<u32>]) {
+        let mut small: Vec<u32> = (0..self.functions.len() as u32).filter(|&i| self.inputs(i) <= 3).collect();
+        small.sort_by_key(|&i| (self.level(i), i));
+        let free: Vec<u32> = small.iter().copied().filter(|&i| self.is_free(i)).collect();
+        for list in [&free, &small] {
+            for &i in &small {
+                let at = list.partition_point(|&p| (self.level(p), p) < (self.level(i), i));
+                let near = &list[at.saturating_sub(UNRELATED)..(at + 1 + UNRELATED).min(list.len())];
+                let known = &mut partners[i as usize];
+                for &p in near.iter().filter(|&&p| p != i && self.inputs(i) + self.inputs(p) <= SITE_INPUTS) {
+                    if !known.contains(&p) {
+                        known.push(p);
+                    }
+                }
+            }
+        }
+    }
+
+    fn inputs(&self, i: u32) -> usize {
+        self.functions[i as usize].inputs.len()
+    }
+
+    fn level(&self, i: u32) -> u32 {
+        self.levels.of(self.functions[i as usize].op)
+    }
+
+    fn distance(&self, i: u32, p: u32) -> (u32, u32) {
+        (self.level(i).abs_diff(self.level(p)), i.abs_diff(p))
+    }
+
+    fn is_free(&self, i: u32) -> bool {
+        self.mates[i as usize].is_none()
+    }
+
+    /// Pairs two free functions, unless that closes a loop.
+    fn join(&mut self, a: u32, b: u32) -> bool {
+        let joined = self.levels.join(self.functions[a as usize].op, self.functions[b as usize].op);
+        if joined {
+            self.mates[a as usize] = Some(b);
+            self.mates[b as usize] = Some(a);
+        }
+        joined
+    }
+
+    fn part(&mut self, a: u32, b: u32) {
+        self.levels.part(self.functions[a as usize].op, self.functions[b as usize].op);
+        self.mates[a as usize] = None;
+        self.mates[b as usize] = None;
+    }
+
+    /// Greedy, then along augmenting paths.
+    fn grow(&mut self, partners: &[Vec<u32>]) {
+        let mut order: Vec<u32> = (0..self.functions.len() as u32).filter(|&i| self.is_free(i)).collect();
+        order.sort_by_key(|&i| (std::cmp::Reverse(self.inputs(i)), partners[i as usize].len()));
+        for &i in &order {
+            let mut choices: SmallVec<[u32; 16]> =
+                partners[i as usize].iter().copied().filter(|&p| self.is_free(p)).collect();
+            choices.sort_by_key(|&p| std::cmp::Reverse(self.inputs(p)));
+            let _ = self.is_free(i) && choices.into_iter().any(|p| self.join(i, p));
+        }
+        for i in order {
+            if self.is_free(i) {
+                self.search += 1;
+                self.visited[i as usize] = self.search;
+                let mut path = vec![i];
+                if self.path(&mut path, partners, &mut { MAX_SEARCH }) {
+                    self.shift(&path);
+                }
+            }
+        }
+    }
+
+    /// Prolongs a path of free, partner, its mate, partner of that, ... to one that ends at a free function.
+    fn path(&mut self, path: &mut Vec<u32>, partners: &[Vec<u32>], fuel: &mut usize) -> bool {
+        let Some(&end) = path.last() else { return false };
+        for &p in &partners[end as usize] {
+            if self.visited[p as usize] == self.search || *fuel == 0 {
+                continue;
+            }
+            *fuel -= 1;
+            self.visited[p as usize] = self.search;
+            path.push(p);
+            let Some(mate) = self.mates[p as usize] else { return true };
+            if self.visited[mate as usize] != self.search && path.len() < MAX_PATH {
+                self.visited[mate as usize] = self.search;
+                path.push(mate);
+                if self.path(path, partners, fuel) {
+                    return true;
+                }
+                path.pop();
+            }
+            path.pop();
+        }
+        false
+    }
+
+    /// Pairs the functions of a path anew, or leaves all as it was where that closes a loop.
+    fn shift(&mut self, path: &[u32]) {
+        let inner = &path[1..path.len() - 1];
+        inner.chunks(2).for_each(|pair| self.part(pair[0], pair[1]));
+        let joined = path.chunks(2).take_while(|pair| self.join(pair[0], pair[1])).count();
+        if joined < path.len() / 2 {
+            path.chunks(2).take(joined).for_each(|pair| self.part(pair[0], pair[1]));
+            // Legal before, so legal again.
+            inner.chunks(2).for_each(|pair| {
+                self.join(pair[0], pair[1]);
+            });
+        }
+    }
+}
+
+/// A number for every op that rises along every path from LUT to LUT, the same for both of a pair: as long as there is
+/// one, there is no loop.
+struct Levels {
+    level: Vec<u32>,
+    mates: Vec<Option<OpId>>,
+    is_lut: Vec<bool>,
+    users: Vec<OpId>,
+    ends: Vec<u32>,
+    seen: Vec<u32>,
+    search: u32,
+    /// Steps left to lift levels; without, only ops of the same level are joined.
+    fuel: usize,
+}
+
+impl Levels {
+    fn new(f: &Func) -> Self {
+        let n = f.op_count();
+        let is_lut: Vec<bool> = f.ops().map(|(_, op)| matches!(op.kind, OpKind::Lut { .. })).collect();
+        let reads = || {
+            let ops = f.ops().filter(|(_, op)| !is_register(op.kind));
+            ops.flat_map(|(id, op)| op.operands.iter().filter_map(move |&v| Some((f.def_op(v)?, id))))
+        };
+        let mut level = vec![0; n];
+        let mut ends = vec![0u32; n];
+        for (def, user) in reads() {
+            ends[def.index()] += 1;
+            level[user.index()] = level[user.index()].max(level[def.index()] + u32::from(is_lut[def.index()]));
+        }
+        let mut total = 0;
+        for end in &mut ends {
+            total += std::mem::replace(end, total);
+        }
+        let mut users = vec![OpId(0); total as usize];
+        for (def, user) in reads() {
+            users[ends[def.index()] as usize] = user;
+            ends[def.index()] += 1;
+        }
+        Self { level, mates: vec![None; n], is_lut, users, ends, seen: vec![0; n], search: 0, fuel: LIFTS * n }
+    }
+
+    fn of(&self, op: OpId) -> u32 {
+        self.level[op.index()]
+    }
+
+    fn users(&self, op: OpId) -> &[OpId] {
+        let start = if op.index() == 0 { 0 } else { self.ends[op.index() - 1] as usize };
+        &self.users[start..self.ends[op.index()] as usize]
+    }
+
+    /// Makes two ops one, where no path leads from one to the other (or a search for it stays short).
+    fn join(&mut self, a: OpId, b: OpId) -> bool {
+        let (low, high) = if self.of(a) <= self.of(b) { (a, b) } else { (b, a) };
+        let same = self.of(low) == self.of(high);
+        if !same && (self.fuel == 0 || self.leads_to(low, high)) {
+            return false;
+        }
+        self.mates[a.index()] = Some(b);
+        self.mates[b.index()] = Some(a);
+        self.raise(low, self.of(high));
+        true
+    }
+
+    /// Makes them two again. Levels stay valid.
+    fn part(&mut self, a: OpId, b: OpId) {
+        self.mates[a.index()] = None;
+        self.mates[b.index()] = None;
+    }
+
+    /// Whether a path leads up from `low` to `high`. Levels rise along it, so few ops lie between.
+    fn leads_to(&mut self, low: OpId, high: OpId) -> bool {
+        self.search += 1;
+        let limit = self.of(high);
+        let mut work = vec![low];
+        let mut visited = 0;
+        while let Some(op) = work.pop() {
+            for op in [Some(op), self.mates[op.index()]].into_iter().flatten() {
+                for i in 0..self.users(op).len() {
+                    let user = self.users(op)[i];
+                    visited += 1;
+                    if user == high || self.mates[user.index()] == Some(high) || visited > MAX_SEARCH {
+                        return true;
+                    }
+                    if self.of(user) <= limit
+                        && std::mem::replace(&mut self.seen[user.index()], self.search) != self.search
+                    {
+                        work.push(user);
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Lifts an op to a level, its mate with it, and what they feed above them.
+    fn raise(&mut self, op: OpId, level: u32) {
+        let mut work = vec![(op, level)];
+        while let Some((op, level)) = work.pop() {
+            self.fuel = self.fuel.saturating_sub(1);
+            for op in [Some(op), self.mates[op.index()]].into_iter().flatten() {
+                if self.of(op) < level {
+                    self.level[op.index()] = level;
+                    let above = level + u32::from(self.is_lut[op.index()]);
+                    work.extend(self.users(op).iter().map(|&user| (user, above)));
+                }
+            }
+        }
+    }
+}

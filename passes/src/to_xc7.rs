@@ -1,0 +1,100 @@
+//! Lowers a hardware module to the primitives of Xilinx 7-series: LUT6, LUT6_2, FDRE.
+
+use blc_ir::table::{VAR, compose, mask};
+use blc_ir::{Func, Level, OpId, OpKind, Type, Value};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::pairing::{SITE_INPUTS, pairs};
+use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
+
+/// See the module's words. Ops that are primitives already, wires and constants stay.
+#[derive(Debug)]
+pub struct ToXc7 {
+    options: ToXc7Options,
+}
+
+/// Options of [`ToXc7`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToXc7Options {
+    /// Whether two functions of at most five inputs together share a site (LUT6_2).
+    pub pair: bool,
+    /// Whether functions that read nothing in common may share a site.
+    pub unrelated: bool,
+}
+
+impl Default for ToXc7Options {
+    fn default() -> Self {
+        Self { pair: true, unrelated: true }
+    }
+}
+
+impl PassSpec for ToXc7 {
+    const NAME: &'static str = "to-xc7";
+    const SUMMARY: &'static str = "lowers LUTs and registers to Xilinx 7-series primitives, two small LUTs to a site";
+    const LEVEL: Level = Level::Hw;
+    type Options = ToXc7Options;
+
+    fn build(options: ToXc7Options) -> Box<dyn Pass> {
+        Box::new(Self { options })
+    }
+}
+
+impl Pass for ToXc7 {
+    fn run(&mut self, f: &mut Func, _: &mut PassCx<'_>) -> Result<Changed, Abort> {
+        let pairs = if self.options.pair { pairs(f, self.options.unrelated) } else { Vec::new() };
+        share_sites(f, &pairs);
+        let mut changed = false;
+        for id in f.op_ids() {
+            let kind = match f.op(id).kind {
+                OpKind::Lut { table } => OpKind::Xc7Lut6 { init: table },
+                OpKind::Reg { stage, init } => OpKind::Xc7Fdre { stage, init },
+                _ => continue,
+            };
+            f.set_kind(id, kind);
+            changed = true;
+        }
+        Ok(changed.into())
+    }
+}
+
+/// Makes each pair one `xc7.lut6_2`; the pair's own ops stay behind dead.
+fn share_sites(f: &mut Func, pairs: &[(OpId, OpId)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let one = f.constant(1, Type::BIT);
+    let mut redirect: Vec<Value> = (0..f.value_count()).map(Value::new).collect();
+    for &(a, b) in pairs {
+        let mut pins: SmallVec<[Value; 6]> = SmallVec::new();
+        for &v in f.op(a).operands.iter().chain(f.op(b).operands) {
+            if !pins.contains(&v) {
+                pins.push(v);
+            }
+        }
+        debug_assert!(pins.len() <= SITE_INPUTS);
+        let init = over(f, a, &pins) << 32 | over(f, b, &pins);
+        pins.resize(6, one);
+        let (first, second) = (f.op(a), f.op(b));
+        let (out6, out5, locs) = (first.result(), second.result(), [first.loc, second.loc]);
+        let loc = f.locs.fuse(locs);
+        let site = f.push(OpKind::Xc7Lut6_2 { init }, &pins, &[Type::BIT; 2], loc);
+        for (old, new) in [out6, out5].into_iter().zip(f.op(site).results()) {
+            redirect[old.index()] = new;
+            if let Some(name) = f.name_of(old).map(Box::<str>::from) {
+                f.set_name(new, name);
+            }
+        }
+    }
+    f.replace_uses(&redirect);
+}
+
+/// The function of a LUT over five pins.
+fn over(f: &Func, lut: OpId, pins: &[Value]) -> u64 {
+    let op = f.op(lut);
+    let OpKind::Lut { table } = op.kind else { return 0 };
+    let pin = |v: &Value| pins.iter().position(|p| p == v).map_or(0, |p| VAR[p]);
+    let inputs: SmallVec<[u64; 6]> = op.operands.iter().map(pin).collect();
+    compose(table, &inputs) & mask(SITE_INPUTS)
+}
