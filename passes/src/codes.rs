@@ -31,7 +31,7 @@ blc_ir::codes! {
 
     BL2101 = RESOURCE: "constant data that does not fit its op",
         "The data of a resource is missing, or its type, shape or values are not what the op needs. The verifier finds \
-         this too: was the module verified before the pass?";
+         this too.";
     BL2102 = TOO_LARGE: "a design larger than a pass takes",
         "Passes bound what they allocate: a layer may have 2^24 bits, a design as many lookup tables.";
     BL2103 = REAL_INPUT: "a real-valued input that hardware cannot carry",

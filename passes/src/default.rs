@@ -37,7 +37,7 @@ const STEPS: &[(&str, For, &str)] = &[
     ),
     ("lower-encoder", For::Model, "only the thresholds still in use become tables"),
     ("lower-head", For::Model, "before the cover, so that it sees across the border of network and head"),
-    ("fold", For::All, "constants and inverters that the lowering left; bits taken out of words and put back"),
+    ("fold", For::Model, "constants and inverters that the lowering left; bits taken out of words and put back"),
     ("cover{k={k}}", For::All, "as few tables as the target's inputs allow"),
     ("fold", For::All, "tables that became equal"),
     ("pipeline{registers}", For::All, "after the cover, which may move logic between layers"),
@@ -85,6 +85,6 @@ mod tests {
             }
         }
         let text = pipeline(Level::Bit, Target::Ice40, Registers::Stages(2));
-        assert_eq!(text, "fold,fold,cover{k=4},fold,pipeline{stages=2},dce");
+        assert_eq!(text, "fold,cover{k=4},fold,pipeline{stages=2},dce");
     }
 }

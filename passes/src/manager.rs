@@ -196,7 +196,7 @@ impl Run<'_> {
 
     fn pass(&mut self, call: &Call) -> Result<bool, Stop> {
         let stop = |errors: Vec<Diagnostic>| Stop { errors, pass: call.entry.name.into(), rest: call.to_string() };
-        self.level(call).map_err(|error| stop(vec![error]))?;
+        self.level(call).map_err(|error| stop(vec![*error]))?;
         // The options were read once already, when the pipeline was.
         let mut pass = call.entry.build(call.options.clone()).map_err(|why| {
             stop(vec![Diagnostic::error(&crate::codes::BAD_OPTION, why).at(&call.source, call.span.clone())])
@@ -249,7 +249,7 @@ impl Run<'_> {
         }
     }
 
-    fn level(&self, call: &Call) -> Result<(), Diagnostic> {
+    fn level(&self, call: &Call) -> blc_ir::Result<()> {
         let (level, takes) = (self.f.level(), call.entry.levels);
         if takes.contains(&level) {
             return Ok(());
@@ -262,7 +262,7 @@ impl Run<'_> {
             Level::Bit if takes.contains(&Level::Hw) => "run `pipeline` before it, which lowers bit to hw level",
             _ => "run it earlier: nothing goes back to a higher level",
         };
-        Err(Diagnostic::error(&WRONG_LEVEL, text).at(&call.source, call.span.clone()).help(help))
+        Err(Box::new(Diagnostic::error(&WRONG_LEVEL, text).at(&call.source, call.span.clone()).help(help)))
     }
 
     /// Verifies and compares, as far as asked for.

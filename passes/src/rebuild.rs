@@ -34,10 +34,11 @@ impl<'a> Rebuild<'a> {
     /// Says what an old value became, and hands its name on if the new one has none.
     pub fn set(&mut self, old: Value, new: Value) {
         self.map[old.index()] = Some(new);
-        if let Some(name) = self.old.name_of(old) {
-            if self.new.name_of(new).is_none() && self.new.def_op(new).is_some() {
-                self.new.set_name(new, name);
-            }
+        if let Some(name) = self.old.name_of(old)
+            && self.new.name_of(new).is_none()
+            && self.new.def_op(new).is_some()
+        {
+            self.new.set_name(new, name);
         }
     }
 

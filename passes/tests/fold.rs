@@ -1,4 +1,5 @@
 //! `fold`: what it makes of small texts, and that it keeps what functions compute.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -64,10 +64,11 @@ fn rebuild(f: &Func) -> Func {
         if def.index() < built && op.loc != LocId::UNKNOWN && canon.f.op(def).loc != op.loc {
             merged.push((value, op.loc));
         }
-        if let Some(name) = f.name_of(op.result()) {
-            if !complemented && canon.f.name_of(value).is_none() {
-                canon.f.set_name(value, name);
-            }
+        if let Some(name) = f.name_of(op.result())
+            && !complemented
+            && canon.f.name_of(value).is_none()
+        {
+            canon.f.set_name(value, name);
         }
     }
     for port in &f.results {

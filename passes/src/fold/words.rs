@@ -108,10 +108,10 @@ impl Canon {
 
     /// Parts put together; where they are a whole value that is there already, that.
     pub(super) fn pack(&mut self, parts: &[Lit], ty: Type) -> Lit {
-        if let [one] = parts {
-            if self.ty(*one) == ty {
-                return *one;
-            }
+        if let [one] = parts
+            && self.ty(*one) == ty
+        {
+            return *one;
         }
         if ty.is_scalar() && ty.total_bits() <= 64 {
             let mut at = 0;

@@ -1,5 +1,7 @@
 //! What the tests of passes share: modules from text, random functions, comparison by the reference evaluator.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
+
+pub mod wrong;
 
 use blc_ir::diag::Source;
 use blc_ir::eval::{Evaluator, Val};

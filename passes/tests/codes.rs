@@ -1,0 +1,90 @@
+//! Every code of this crate is reached.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use blc_ir::{Func, FuncKind, Module, Type};
+use blc_passes::{Check, PassManager, Pipeline};
+use common::wrong::registry;
+use common::{module, module_of};
+
+/// Codes of all errors and warnings of a run.
+fn codes(mut module: Module, passes: &str) -> Vec<&'static str> {
+    let pipeline = match Pipeline::parse(passes, "", &registry()) {
+        Ok(pipeline) => pipeline,
+        Err(error) => return vec![error.code.id],
+    };
+    let manager = PassManager { verify_each: true, check_each: Some(Check::Sim), ..PassManager::default() };
+    let (errors, report) = match manager.run(&mut module, &pipeline, &mut ()) {
+        Ok(report) => (Vec::new(), report),
+        Err(failure) => (failure.errors, failure.report),
+    };
+    errors.iter().chain(&report.warnings).map(|d| d.code.id).collect()
+}
+
+/// A function of one op between `%a: bit`, `%w: u4` and `%y: bit`.
+fn of(op: &str) -> Module {
+    module("", &format!("func @f(%a: bit, %w: u4) -> (%y: bit) {{\n%0 = {op} : bit\nreturn %0\n}}"))
+}
+
+fn encoder(input: &str) -> Module {
+    let text = format!(
+        "func @f(%x: {input}[1]) -> (%y: bit[3]) {{\n%0 = enc.thermometer %x {{thresholds = #t}} : bit[3]\nreturn %0\n}}"
+    );
+    module("#t = data f32[1, 3] [0.5, 1.5, 2.5]", &text)
+}
+
+/// Results that are the parameters.
+fn wires(input: &str, ty: Type, output: &str) -> Module {
+    let mut f = Func::new("f", FuncKind::Func);
+    let x = f.add_param(input, ty);
+    f.add_result(output, x);
+    module_of(f)
+}
+
+#[test]
+fn every_code_is_reached() {
+    let gate = || of("lut(%a) {table = 0x1}");
+    let bit = |output| wires("x", Type::BIT, output);
+    let mut unloaded = encoder("u8");
+    unloaded.resources[0].data = None;
+    let outside = "func @f(%x: u4[1]) -> (%y: u2[1]) {\n%0 = ext(%x) {op = \"mine\"} : bit[3]\n\
+        %1 = head.group_sum %0 {groups = 1} : u2[1]\nreturn %1\n}";
+    let cases = [
+        ("BL2001", gate(), "fold("),
+        ("BL2002", gate(), "fodl"),
+        ("BL2003", gate(), "fold{k=1}"),
+        ("BL2004", gate(), "cover{k=x}"),
+        ("BL2005", gate(), "repeat[9999](fixpoint(fold))"),
+        ("BL2006", gate(), "expand"),
+        ("BL2007", Module::new("m"), "fold"),
+        ("BL2008", gate(), "break-ir"),
+        ("BL2009", gate(), "flip-bit"),
+        ("BL2010", of("ext(%a) {op = \"mine\"}"), "restless"),
+        ("BL2011", gate(), "fixpoint(restless)"),
+        ("BL2101", unloaded, "expand"),
+        ("BL2102", wires("x", Type::bits(5000), "y"), "pipeline{stages=10000}"),
+        ("BL2103", encoder("f32"), "expand"),
+        ("BL2104", encoder("f32"), "quantize{bits=17}"),
+        ("BL2105", encoder("f32"), "quantize{bits=1}"),
+        ("BL2106", of("word.gt(%w, %w)"), "pipeline"),
+        ("BL2107", bit("y"), "pipeline{stages=1,levels=1}"),
+        ("BL2108", bit("x"), "pipeline"),
+        ("BL2109", module("", outside), "expand"),
+        ("BL2150", gate(), "cover{k=7}"),
+    ];
+    let mut reached = BTreeSet::new();
+    for (code, module, passes) in cases {
+        let found = codes(module, passes);
+        assert!(found.contains(&code), "{passes}: {found:?}, not {code}");
+        reached.extend(found);
+    }
+    let all: BTreeSet<&str> = blc_passes::codes::ALL.iter().map(|c| c.id).collect();
+    let missing: Vec<_> = all.difference(&reached).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}");
+    for code in blc_passes::codes::ALL {
+        assert!(code.explain.len() > code.title.len() && code.explain.ends_with('.'), "{}", code.id);
+    }
+}
