@@ -21,11 +21,11 @@ pub struct Input<'a> {
 /// The elements of an [`Input`].
 #[derive(Clone, Copy, Debug)]
 pub enum Data<'a> {
-    /// Numbers below 256; bits are 0 or 1.
+    /// Input words below 256; bits are 0 or 1.
     U8(&'a [u8]),
-    /// Numbers of up to 64 bits.
+    /// Input words of up to 64 bits.
     U64(&'a [u64]),
-    /// Real numbers, turned into words by the design's own affine code ([`quantize`]).
+    /// Real features, turned into words by the design's own affine code ([`quantize`]).
     F32(&'a [f32]),
 }
 

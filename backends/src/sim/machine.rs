@@ -5,9 +5,9 @@ use blc_ir::diag::{Diagnostic, Result};
 use super::input::{Input, Limits};
 use super::isa::Isa;
 use super::output::Outputs;
-use super::portable::{Kernel, Portable};
+use super::portable::Portable;
 use super::program::{Plan, Program};
-use super::schedule::Registers;
+use super::schedule::{Kernel, Registers};
 use super::word::{LANES, Word};
 use crate::codes::SIM_LANES;
 

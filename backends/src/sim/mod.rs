@@ -92,6 +92,7 @@ pub struct Simulator<'a> {
     kind: Kind<'a>,
     inputs: Layout,
     latency: u64,
+    takes_reals: bool,
 }
 
 enum Kind<'a> {
@@ -108,15 +109,17 @@ impl<'a> Simulator<'a> {
         if engine != Engine::Reference {
             match Program::compile(module, f) {
                 Ok(program) => {
-                    let (latency, inputs) = (program.latency()?, program.inputs().clone());
-                    return Ok(Self { kind: Kind::Batch(Box::new(Batch::portable(&program)?)), inputs, latency });
+                    let kind = Kind::Batch(Box::new(Batch::portable(&program)?));
+                    let (inputs, takes_reals) = (program.inputs().clone(), program.takes_reals());
+                    return Ok(Self { kind, inputs, latency: program.latency()?, takes_reals });
                 }
                 Err(error) if engine == Engine::Auto && [&EMIT_LEVEL, &EMIT_OP].contains(&error.code) => {}
                 Err(error) => return Err(error),
             }
         }
         let reference = Reference::new(module, f)?;
-        Ok(Self { inputs: reference.inputs().clone(), kind: Kind::Reference(reference), latency: f.latency() })
+        let (inputs, takes_reals) = (reference.inputs().clone(), reference.takes_reals());
+        Ok(Self { kind: Kind::Reference(reference), inputs, latency: f.latency(), takes_reals })
     }
 
     /// The engine that was chosen.
@@ -135,6 +138,11 @@ impl<'a> Simulator<'a> {
     /// The columns that a sample's inputs have.
     pub fn inputs(&self) -> &Layout {
         &self.inputs
+    }
+
+    /// Whether features go in as real numbers ([`Data::F32`]). Whole numbers are then codes, not features.
+    pub fn takes_reals(&self) -> bool {
+        self.takes_reals
     }
 
     /// Evaluates all samples; the result depends neither on the engine nor on the number of threads.

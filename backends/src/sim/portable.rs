@@ -10,14 +10,8 @@ use std::cell::Cell;
 use blc_ir::table::VAR;
 
 use super::isa::Isa;
-use super::schedule::Schedule;
+use super::schedule::{Kernel, Schedule};
 use super::word::Word;
-
-/// What computes a block of 512 samples: one for each engine.
-pub(super) trait Kernel: Send + Sync {
-    /// Runs every step of the schedule it was made of, on that many slots.
-    fn run(&self, slots: &mut [Word]);
-}
 
 /// A step with its table expanded.
 #[derive(Clone, Copy, Debug)]

@@ -60,7 +60,12 @@ impl Program {
         &self.outputs
     }
 
-    /// The registers, in program order.
+    /// Whether the design says how real numbers become its input words ([`super::Data::F32`]).
+    pub fn takes_reals(&self) -> bool {
+        self.code.is_some()
+    }
+
+    /// The registers that some output depends on, in program order.
     pub fn registers(&self) -> &[Register] {
         &self.netlist.registers
     }

@@ -46,6 +46,11 @@ impl<'a> Reference<'a> {
         &self.inputs
     }
 
+    /// Whether real numbers may go in.
+    pub fn takes_reals(&self) -> bool {
+        self.code.is_some()
+    }
+
     /// Evaluates all samples.
     ///
     /// # Errors

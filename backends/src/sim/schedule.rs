@@ -7,6 +7,7 @@
 use blc_ir::table;
 
 use super::netlist::{Cell, Lut, Netlist, ONE, Signal, ZERO};
+use super::word::Word;
 
 /// A place for one bit of every sample in flight. Slot 0 holds 0, slot 1 holds 1; no step writes to them.
 pub(super) type Slot = u32;
@@ -25,6 +26,12 @@ pub(super) struct Step {
     pub out: Slot,
     /// Number of inputs.
     pub k: u8,
+}
+
+/// What computes a block of 512 samples: one for each engine.
+pub(super) trait Kernel: Send + Sync {
+    /// Runs every step of the schedule it was made of, on that many slots.
+    fn run(&self, slots: &mut [Word]);
 }
 
 /// What registers are.

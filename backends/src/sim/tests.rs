@@ -315,6 +315,7 @@ proptest! {
         module.funcs.push(f);
         let engines = [Engine::Portable, Engine::Reference];
         let [portable, reference] = engines.map(|e| Simulator::new(&module, &module.funcs[0], e).unwrap());
+        prop_assert!(portable.takes_reals() && reference.takes_reals());
         let special = [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0];
         let mut reals: Vec<f32> = (0..samples * features).map(|_| rng.below(1 << 14) as f32 / 100.0 - 40.0).collect();
         reals.iter_mut().zip(special).for_each(|(x, s)| *x = s);
@@ -394,6 +395,19 @@ fn words_and_layers_are_left_to_the_reference() {
     assert_eq!(outputs.port_u8("y"), Some(vec![30, 3, 0]));
     assert_eq!(outputs.port_u16("y"), Some(vec![30, 3, 0]));
     assert_eq!(outputs.port_u8("nothing"), None);
+}
+
+#[test]
+fn the_reference_takes_real_ports() {
+    let text = "blir 0.1\n#t = data f32[2, 1] [0.5, -1]\nmodule @m {\n  func @f(%x: f32[2]) -> (%y: bit[2]) {\n    \
+                %t = enc.thermometer %x {thresholds = #t} : bit[2]\n    return %t\n  }\n}\n";
+    let module = parse(text);
+    let sim = Simulator::new(&module, module.top().unwrap(), Engine::Auto).unwrap();
+    assert!(sim.takes_reals());
+    let outputs = sim.run(&Input::f32(2, &[0.6, -1.0, 0.5, -0.9])).unwrap();
+    assert_eq!(outputs.all_u8(), Some(vec![1, 0, 0, 1]));
+    let outputs = sim.run(&Input::u8(1, &[1, 0])).unwrap();
+    assert_eq!(outputs.all_u8(), Some(vec![1, 1]));
 }
 
 #[test]
