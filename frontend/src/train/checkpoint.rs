@@ -44,13 +44,20 @@ pub struct Best {
     pub values: Vec<Vec<f32>>,
 }
 
+/// Written as TOML, whose numbers come back to the last bit.
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u32,
     fingerprint: String,
     step: usize,
-    best: Option<(usize, Accuracy)>,
+    best: Option<BestHeader>,
     history: Vec<EpochReport>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BestHeader {
+    epoch: usize,
+    accuracy: Accuracy,
 }
 
 /// What a checkpoint must have been made from to be continued: configuration and data.
@@ -81,10 +88,10 @@ pub fn save(path: &Path, fingerprint: &str, network: &mut Network, progress: &Pr
         version: VERSION,
         fingerprint: fingerprint.to_owned(),
         step: progress.step,
-        best: progress.best.as_ref().map(|b| (b.epoch, b.accuracy)),
+        best: progress.best.as_ref().map(|b| BestHeader { epoch: b.epoch, accuracy: b.accuracy }),
         history: progress.history.clone(),
     };
-    let header = serde_json::to_string(&header).map_err(broken)?;
+    let header = toml::to_string(&header).map_err(broken)?;
     let views = entries
         .iter()
         .map(|(name, bytes)| Ok((name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map_err(broken)?)))
@@ -104,7 +111,7 @@ pub fn load(path: &Path, fingerprint: &str, network: &mut Network) -> Result<Pro
     let file = files::read_bounded(path, numbers as u64 * 16 + (1 << 24))?;
     let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|e| damaged(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| damaged(String::new()))?;
-    let header: Header = serde_json::from_str(header).map_err(|e| damaged(e.to_string()))?;
+    let header: Header = toml::from_str(header).map_err(|e| damaged(e.to_string()))?;
     if header.version != VERSION || header.fingerprint != fingerprint {
         return Err(refuse(
             "the checkpoint belongs to another configuration, other data or another version",
@@ -124,7 +131,7 @@ pub fn load(path: &Path, fingerprint: &str, network: &mut Network) -> Result<Pro
         }
         Ok(numbers)
     };
-    let mut best = header.best.map(|(epoch, accuracy)| Best { epoch, accuracy, values: Vec::new() });
+    let mut best = header.best.map(|b| Best { epoch: b.epoch, accuracy: b.accuracy, values: Vec::new() });
     for (name, parameter) in network.parameters() {
         let len = parameter.moments[0].len();
         set(&parameter.var, &read(&name, len)?)?;

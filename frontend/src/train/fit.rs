@@ -85,8 +85,8 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
     checkpoint::restore(&mut run.network, &best.values)?;
     let model = run.freeze()?;
     let (mut test_hard, mut test_soft) = (None, None);
-    if !interrupted && !data.test.y.is_empty() {
-        let all: Vec<u32> = (0..data.test.y.len() as u32).collect();
+    if !interrupted && !data.test.is_empty() {
+        let all: Vec<u32> = (0..data.test.len() as u32).collect();
         let (hard, soft) = run.accuracy(&model, &data.test, &all)?;
         (test_hard, test_soft) = (Some(hard), Some(soft));
     }
@@ -123,7 +123,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(data: &'a Dataset, config: &'a Config) -> Result<Self> {
-        let features = data.shape.iter().product();
+        let features = data.features();
         let holdout = Holdout::stratified(&data.train.y, data.classes, config.validation, config.seed);
         let (x, samples) = (&data.train.x, &holdout.train);
         let encoder = Encoder::fit(x, features, samples, &config.encoder);
@@ -264,13 +264,9 @@ fn points(shape: &[usize], bits: usize, live: &[u32]) -> Vec<Point> {
 
 /// Refuses data on which training would fail or mean nothing.
 fn check(data: &Dataset) -> Result<()> {
-    let features: usize = data.shape.iter().product();
+    let features = data.features();
     for (what, split) in [("training", &data.train), ("test", &data.test)] {
-        let numbers = match &split.x {
-            Features::U8(x) => x.len(),
-            Features::F32(x) => x.len(),
-        };
-        let n = split.y.len();
+        let (n, numbers) = (split.len(), split.x.len());
         let wrong = |problem: String| {
             let d = Diagnostic::error(&codes::TRAIN_DATA, format!("the {what} samples {problem}"));
             Err(Box::new(d.help("check the file that the data set was read from")))

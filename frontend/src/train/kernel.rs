@@ -194,6 +194,7 @@ pub fn relaxed(table: &[f32], inputs: &[&Row]) -> Row {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 mod tests {
     use super::super::rng::{Stream, Use};
     use super::*;

@@ -27,6 +27,8 @@ mod report;
 mod rng;
 mod simd;
 mod tensors;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 pub use config::Config;

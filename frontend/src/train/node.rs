@@ -297,6 +297,7 @@ impl Backward<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 mod tests {
     use candle_core::Var;
 

@@ -12,7 +12,7 @@ use super::network::Snapshot;
 use super::simd::{Kernel, widest};
 use crate::codes;
 use crate::data::Features;
-use crate::model::{Layer, Model};
+use crate::model::{Layer, Model, Thresholds};
 
 /// Answers of a model for `N` samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +27,12 @@ pub struct Prediction {
 /// for each table. The model is a thermometer, layers of at most six inputs, a group sum and an argmax.
 pub fn predict(model: &Model, x: &Features) -> Result<Prediction> {
     let plan = Plan::new(model)?;
-    let features = model.shape.iter().product();
-    let samples = match x {
-        Features::U8(x) => count(x.len(), features),
-        Features::F32(x) => count(x.len(), features),
-    };
-    let samples = samples.ok_or_else(|| unfit(format!("the features are not a multiple of {features}")))?;
-    Ok(plan.run(x, features, &(0..samples as u32).collect::<Vec<_>>()))
-}
-
-fn count(len: usize, features: usize) -> Option<usize> {
-    (features > 0 && len.is_multiple_of(features) && len / features <= u32::MAX as usize).then(|| len / features)
+    let (features, numbers) = (model.features(), x.len());
+    if !numbers.is_multiple_of(features) || numbers / features > u32::MAX as usize {
+        return Err(unfit(format!("{numbers} numbers are not samples of {features} features")));
+    }
+    let samples: Vec<u32> = (0..(numbers / features) as u32).collect();
+    Ok(plan.run(x, features, &samples))
 }
 
 fn unfit(what: impl Into<String>) -> Box<Diagnostic> {
@@ -49,7 +44,7 @@ fn unfit(what: impl Into<String>) -> Box<Diagnostic> {
 /// A model taken apart and checked.
 pub struct Plan<'a> {
     bits: usize,
-    thresholds: &'a crate::model::Thresholds,
+    thresholds: &'a Thresholds,
     /// Encoder bits that the first layer reads, ascending.
     live: Vec<u32>,
     layers: Vec<Tables<'a>>,
@@ -70,30 +65,23 @@ impl<'a> Plan<'a> {
         else {
             return Err(unfit("the model is not a thermometer, lookup tables, a group sum and an argmax"));
         };
-        let mut width = model.shape.iter().product::<usize>() * bits;
-        let len = match thresholds {
-            crate::model::Thresholds::U8(t) => t.len(),
-            crate::model::Thresholds::F32(t) => t.len(),
-        };
-        if len != width {
-            return Err(unfit(format!("{len} thresholds for {width} bits")));
-        }
+        model.validate()?;
         let mut layers = Vec::new();
         for layer in middle {
             let Layer::Lut { fan_in, connections, tables } = layer else {
                 return Err(unfit("a layer between encoder and head is not of lookup tables"));
             };
-            let shape = (1..=MAX_FAN_IN).contains(fan_in) && connections.len() == tables.len() * fan_in;
-            if !shape || connections.iter().any(|&c| c as usize >= width) {
-                return Err(unfit("a layer's tables and connections do not fit"));
+            if *fan_in > MAX_FAN_IN {
+                return Err(unfit(format!("a layer has tables of {fan_in} inputs")));
             }
-            width = tables.len();
             layers.push(Tables { fan_in: *fan_in, connections: connections.into(), tables });
         }
-        if layers.is_empty() || width == 0 || *groups == 0 || *groups > 1 << 16 || !width.is_multiple_of(*groups) {
-            return Err(unfit(format!("{width} bits do not divide into {groups} groups")));
+        let Some(first) = layers.first_mut().map(|layer: &mut Tables<'_>| layer.connections.to_mut()) else {
+            return Err(unfit("the model has no lookup tables"));
+        };
+        if *groups > 1 << 16 {
+            return Err(unfit(format!("{groups} classes are more than 65536")));
         }
-        let first = layers[0].connections.to_mut();
         let mut live = first.clone();
         live.sort_unstable();
         live.dedup();

@@ -42,3 +42,47 @@ fn avx512<K: Kernel>(kernel: K) {
 fn avx2<K: Kernel>(kernel: K) {
     kernel.run();
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::super::kernel::{self, MAX_ENTRIES, Row};
+    use super::super::rng::{Stream, Use};
+    use super::*;
+
+    /// All floating-point kernels on one random node.
+    struct Everything<'a>(&'a mut Vec<f32>);
+
+    impl Kernel for Everything<'_> {
+        #[inline(always)]
+        fn run(self) {
+            let mut rng = Stream::new(1, Use::Init, 0);
+            let table: [f32; MAX_ENTRIES] = std::array::from_fn(|_| 2.0 * rng.unit() - 1.0);
+            let row: Row = std::array::from_fn(|_| rng.unit());
+            let words: [u64; 20] = std::array::from_fn(|_| rng.below(usize::MAX) as u64);
+            let mut slopes = [[0.0; MAX_ENTRIES]; 6];
+            kernel::slopes(&table, 0.8, &mut slopes);
+            let (mut fours, mut sums) = ([[0.0; 4]; 20], [0.0; 20]);
+            kernel::masked_sums(&words, &row, &mut fours, &mut sums);
+            self.0.extend(slopes.as_flattened());
+            self.0.extend(sums);
+            self.0.extend(kernel::relaxed(&table, &[&row; 6]));
+        }
+    }
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn every_instruction_set_computes_the_same_bits() {
+        let bits = |run: &dyn Fn(Everything<'_>)| {
+            let mut out = Vec::new();
+            run(Everything(&mut out));
+            out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let plain = bits(&|k| k.run());
+        assert_eq!(plain.len(), 6 * 64 + 20 + 64);
+        assert_eq!(bits(&|k| widest(k)), plain);
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was just found.
+            assert_eq!(bits(&|k| unsafe { avx2(k) }), plain);
+        }
+    }
+}

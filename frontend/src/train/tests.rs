@@ -1,0 +1,311 @@
+//! Whole runs: what is trained, frozen, saved and resumed.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::config::{Augment, Encoder, EncoderKind, Layer, Scope, Wiring};
+use super::rng::{Stream, Use};
+use super::*;
+use crate::data::{Dataset, Features, Split};
+use crate::model::{self, Dtype, Model, Thresholds};
+
+/// Noisy images of 6 by 6 with a bright quadrant, one for each of four classes.
+fn quadrants(seed: u64, real: bool) -> Dataset {
+    let mut rng = Stream::new(seed, Use::Init, 99);
+    let mut split = |n: usize| {
+        let y: Vec<u16> = (0..n).map(|i| (i % 4) as u16).collect();
+        let pixel = |class: u16, p: usize, rng: &mut Stream| {
+            let bright = (p / 18 * 2 + p % 6 / 3) as u16 == class;
+            (rng.below(120) + if bright { 100 } else { 0 }) as u8
+        };
+        let x: Vec<u8> = y.iter().flat_map(|&y| (0..36).map(|p| pixel(y, p, &mut rng)).collect::<Vec<_>>()).collect();
+        let x =
+            if real { Features::F32(x.iter().map(|&x| f32::from(x) / 7.0 - 3.0).collect()) } else { Features::U8(x) };
+        Split { x, y }
+    };
+    Dataset { name: "quadrants".into(), shape: vec![6, 6], classes: 4, train: split(601), test: split(200) }
+}
+
+fn small() -> Config {
+    Config {
+        epochs: 6,
+        batch: 32,
+        encoder: Encoder { kind: EncoderKind::Thermometer, scope: Scope::Global, ..Encoder::default() },
+        layers: vec![
+            Layer { nodes: 60, fan_in: 4, wiring: Wiring::Local, radius: 2, candidates: 5 },
+            Layer { nodes: 40, fan_in: 3, ..Layer::default() },
+        ],
+        augment: Augment { shift: 1 },
+        ..Config::default()
+    }
+}
+
+fn run(data: &Dataset, config: &Config) -> Trained {
+    train(data, config, &mut (), &RunOptions::default()).unwrap()
+}
+
+fn bytes(model: &Model) -> Vec<u8> {
+    model.to_bytes().unwrap()
+}
+
+/// Scores of one sample by the model file's words: thresholds, connections, tables, sums.
+fn scores(model: &Model, x: &[f32]) -> Vec<u32> {
+    let mut bits: Vec<bool> = Vec::new();
+    let mut scores = Vec::new();
+    for layer in &model.layers {
+        match layer {
+            model::Layer::Thermometer { bits: n, thresholds } => {
+                let threshold = |i: usize| match thresholds {
+                    Thresholds::U8(t) => f32::from(t[i]),
+                    Thresholds::F32(t) => t[i],
+                };
+                bits = (0..x.len() * n).map(|i| x[i / n] > threshold(i)).collect();
+            }
+            model::Layer::Lut { fan_in, connections, tables } => {
+                let node = |(inputs, table): (&[u32], &u64)| {
+                    let a: usize = inputs.iter().enumerate().map(|(j, &i)| usize::from(bits[i as usize]) << j).sum();
+                    table >> a & 1 == 1
+                };
+                bits = connections.chunks(*fan_in).zip(tables).map(node).collect();
+            }
+            model::Layer::GroupSum { groups } => {
+                let ones = |group: &[bool]| group.iter().filter(|&&b| b).count() as u32;
+                scores = bits.chunks(bits.len() / groups).map(ones).collect();
+            }
+            model::Layer::Argmax => {}
+        }
+    }
+    scores
+}
+
+/// Checks the trainer's own evaluation and accuracy of a model against [`scores`].
+fn check_hard(data: &Dataset, trained: &Trained) {
+    trained.model.validate().unwrap();
+    let found = predict(&trained.model, &data.test.x).unwrap();
+    let x: Vec<f32> = match &data.test.x {
+        Features::U8(x) => x.iter().map(|&x| f32::from(x)).collect(),
+        Features::F32(x) => x.clone(),
+    };
+    let mut correct = 0;
+    for (i, x) in x.chunks(data.features()).enumerate() {
+        let expected = scores(&trained.model, x);
+        assert_eq!(found.scores[i * data.classes..][..data.classes], expected, "sample {i}");
+        let best = (0..data.classes).rev().max_by_key(|&c| expected[c]).unwrap();
+        assert_eq!(usize::from(found.classes[i]), best, "sample {i}: ties go to the lowest class");
+        correct += usize::from(best == usize::from(data.test.y[i]));
+    }
+    let reported = trained.report.test_hard.unwrap();
+    assert_eq!((reported.correct, reported.samples), (correct, data.test.len()));
+}
+
+#[test]
+fn a_small_network_learns_and_its_hard_accuracy_is_that_of_the_model() {
+    for real in [false, true] {
+        let data = quadrants(1, real);
+        let trained = run(&data, &Config { epochs: 15, ..small() });
+        check_hard(&data, &trained);
+        let report = &trained.report;
+        assert!(report.test_hard.unwrap().share() > 0.8, "{:?}", report.test_hard);
+        assert!(report.test_soft.unwrap().share() > 0.5, "{:?}", report.test_soft);
+        assert!(report.epochs[14].loss < report.epochs[0].loss);
+        let hard = |e: &EpochReport| e.hard.correct;
+        let best = report.epochs.iter().map(hard).max().unwrap();
+        assert_eq!(hard(&report.epochs[report.best_epoch - 1]), best);
+        assert_eq!((report.nodes, report.steps, report.epochs.len()), (100, 15 * 16, 15));
+        assert_eq!(report.train_samples + report.validation.samples, 601);
+        assert_eq!(trained.model.dtype, if real { Dtype::F32 } else { Dtype::U8 });
+    }
+}
+
+#[test]
+fn every_fan_in_and_encoder_trains_and_freezes() {
+    let data = quadrants(2, false);
+    for (fan_in, kind, scope) in [
+        (2, EncoderKind::Distributive, Scope::Feature),
+        (3, EncoderKind::Thermometer, Scope::Feature),
+        (5, EncoderKind::Distributive, Scope::Global),
+        (6, EncoderKind::Thermometer, Scope::Global),
+    ] {
+        let layer = Layer { nodes: 40, fan_in, ..Layer::default() };
+        let encoder = Encoder { kind, scope, bits: 5, ..Encoder::default() };
+        let config = Config { epochs: 2, batch: 100, encoder, layers: vec![layer; 3], ..small() };
+        let config = Config { node: config::Node { residual: 0.5, ..config.node.clone() }, ..config };
+        check_hard(&data, &run(&data, &config));
+    }
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_the_data() {
+    let data = quadrants(3, false);
+    let trained = run(&data, &Config { epochs: 2, batch: 5000, ..small() });
+    assert_eq!(trained.report.steps, 2);
+}
+
+#[test]
+fn seed_decides_and_threads_do_not() {
+    let data = quadrants(4, false);
+    let with = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let trained = pool.install(|| run(&data, &Config { seed, epochs: 3, ..small() }));
+        assert_eq!(trained.report.threads, threads);
+        (bytes(&trained.model), trained.report.epochs.last().unwrap().loss)
+    };
+    let one = with(1, 5);
+    assert!(one == with(2, 5), "one and two threads");
+    assert!(one == with(3, 5), "one and three threads");
+    assert!(one.0 != with(1, 6).0, "two seeds");
+}
+
+/// Stops a run after some epochs, as an interrupt does.
+struct StopAfter {
+    epochs: AtomicUsize,
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for StopAfter {
+    fn epoch(&mut self, _: &EpochReport) {
+        if self.epochs.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn stop_after(data: &Dataset, config: &Config, epochs: usize, checkpoint: Option<&Path>) -> Trained {
+    let stop = Arc::new(AtomicBool::new(epochs == 0));
+    let mut observer = StopAfter { epochs: epochs.into(), stop: Arc::clone(&stop) };
+    let options = RunOptions { checkpoint: checkpoint.map(Path::to_owned), stop: Some(stop), ..RunOptions::default() };
+    let trained = train(data, config, &mut observer, &options).unwrap();
+    assert!(trained.report.interrupted && trained.report.test_hard.is_none());
+    assert_eq!(trained.report.epochs.len(), epochs);
+    trained
+}
+
+fn resume(data: &Dataset, config: &Config, checkpoint: &Path) -> blc_ir::diag::Result<Trained> {
+    let options = RunOptions { resume: Some(checkpoint.to_owned()), ..RunOptions::default() };
+    train(data, config, &mut (), &options)
+}
+
+#[test]
+fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
+    let (data, config) = (quadrants(6, false), small());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let whole = run(&data, &config);
+    stop_after(&data, &config, 3, Some(&path));
+    let resumed = resume(&data, &config, &path).unwrap();
+    assert!(bytes(&resumed.model) == bytes(&whole.model));
+    let key = |t: &Trained| {
+        let epoch = |e: &EpochReport| (e.epoch, e.loss.to_bits(), e.soft, e.hard);
+        (t.report.epochs.iter().map(epoch).collect::<Vec<_>>(), t.report.best_epoch, t.report.test_hard, t.report.steps)
+    };
+    assert_eq!(key(&resumed), key(&whole));
+}
+
+#[test]
+fn an_interrupted_run_keeps_its_best() {
+    let (data, config) = (quadrants(7, false), small());
+    let stopped = stop_after(&data, &config, 2, None);
+    assert!((1..=2).contains(&stopped.report.best_epoch));
+    // Its best is what a run of the same two epochs holds best so far.
+    let mut seen = Vec::new();
+    struct Watch<'a>(&'a mut Vec<EpochReport>);
+    impl Observer for Watch<'_> {
+        fn epoch(&mut self, report: &EpochReport) {
+            self.0.push(report.clone());
+        }
+    }
+    train(&data, &config, &mut Watch(&mut seen), &RunOptions::default()).unwrap();
+    assert_eq!(stopped.report.validation, seen[..2].iter().map(|e| e.hard).max_by_key(|a| a.correct).unwrap());
+    // Stopped before anything happened it still gives a valid model.
+    let none = stop_after(&data, &config, 0, None);
+    assert_eq!(none.report.best_epoch, 0);
+    none.model.validate().unwrap();
+}
+
+#[test]
+fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
+    let (data, config) = (quadrants(8, false), Config { epochs: 3, ..small() });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    stop_after(&data, &config, 1, Some(&path));
+    let code = |data: &Dataset, config: &Config, path: &Path| resume(data, config, path).unwrap_err().code.id;
+    assert_eq!(code(&data, &Config { seed: 2, ..config.clone() }, &path), "BL1303");
+    assert_eq!(code(&quadrants(9, false), &config, &path), "BL1303");
+    assert_eq!(code(&data, &config, &folder.path().join("none")), "BL1001");
+    let good = std::fs::read(&path).unwrap();
+    for n in [0, 7, 8, 100, good.len() / 2, good.len() - 1] {
+        let cut = folder.path().join("cut");
+        std::fs::write(&cut, &good[..n]).unwrap();
+        assert_eq!(code(&data, &config, &cut), "BL1303", "cut to {n} bytes");
+    }
+    let mut poisoned = good.clone();
+    let end = poisoned.len();
+    poisoned[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, &poisoned).unwrap();
+    assert_eq!(code(&data, &config, &path), "BL1303");
+    std::fs::write(&path, &good).unwrap();
+    assert!(resume(&data, &config, &path).is_ok());
+}
+
+#[test]
+fn data_that_cannot_be_trained_on_are_named() {
+    let good = quadrants(10, true);
+    type Change = fn(&mut Dataset);
+    let error = |change: Change, config: &Config| {
+        let mut data = good.clone();
+        change(&mut data);
+        train(&data, config, &mut (), &RunOptions::default()).unwrap_err()
+    };
+    let cases: [(Change, &str); 6] = [
+        (|d| d.train.y[5] = 4, "label 4"),
+        (|d| d.test.y.truncate(10), "numbers for 10 labels"),
+        (|d| d.train.y.clear(), "none"),
+        (|d| set(&mut d.train.x, 77, f32::NAN), "sample 2, feature 5"),
+        (|d| set(&mut d.test.x, 0, f32::INFINITY), "not a number"),
+        (|d| d.train.x = Features::F32(vec![]), "0 numbers"),
+    ];
+    for (change, named) in cases {
+        let e = error(change, &small());
+        assert!(e.code.id == "BL1302" && e.message.contains(named), "{e}");
+    }
+    let constant = error(|d| d.train.x = Features::F32(vec![1.0; 601 * 36]), &small());
+    assert!(constant.code.id == "BL1301" && constant.message.contains("there are 0"), "{constant}");
+    let hot = Config { head: config::Head { temperature: Some(1e-40) }, ..small() };
+    assert_eq!(error(|_| {}, &hot).code.id, "BL1306");
+}
+
+fn set(x: &mut Features, at: usize, value: f32) {
+    if let Features::F32(x) = x {
+        x[at] = value;
+    }
+}
+
+#[test]
+fn models_of_other_kinds_are_refused_by_predict() {
+    let data = quadrants(11, false);
+    let model = run(&data, &Config { epochs: 1, ..small() }).model;
+    assert!(predict(&model, &data.test.x).is_ok());
+    assert!(predict(&model, &Features::U8(vec![0; 35])).is_err());
+    assert!(predict(&model.clone().without_head(), &data.test.x).is_err());
+    assert!(predict(&model.clone().without_encoder(), &data.test.x).is_err());
+    let wide = model::Layer::Lut { fan_in: 7, connections: vec![0; 280], tables: vec![0; 80] };
+    let mut wider = model.clone();
+    wider.layers[2] = wide;
+    assert_eq!(predict(&wider, &data.test.x).unwrap_err().code.id, "BL1304");
+    // Bytes as real numbers are the same samples.
+    let Features::U8(x) = &data.test.x else { panic!("bytes") };
+    let real = Features::F32(x.iter().map(|&x| f32::from(x)).collect());
+    assert_eq!(predict(&model, &real).unwrap(), predict(&model, &data.test.x).unwrap());
+}
+
+#[test]
+fn digits_reach_95_percent() {
+    let data = Dataset::open("digits").unwrap();
+    let config = Config { epochs: 12, ..Config::preset("digits").unwrap() };
+    let trained = run(&data, &config);
+    check_hard(&data, &trained);
+    let hard = trained.report.test_hard.unwrap();
+    assert!(hard.share() >= 0.95, "{} of {}", hard.correct, hard.samples);
+    assert!(trained.model.nodes() <= 800);
+}
