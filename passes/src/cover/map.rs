@@ -31,7 +31,7 @@ pub struct Settings {
     /// What is to be made small.
     pub areas: Areas,
     /// Most levels.
-    pub levels: Option<u32>,
+    pub levels: u32,
 }
 
 /// The cost of a cover, to be made small in this order.
@@ -155,12 +155,6 @@ impl<'a> Mapper<'a> {
         self.evaluate();
     }
 
-    /// Allows as many levels from now on.
-    pub fn limit(&mut self, levels: Option<u32>) {
-        self.settings.levels = levels;
-        self.evaluate();
-    }
-
     /// What the cover costs as it stands.
     pub fn cost(&self) -> Cost {
         let mut cost = Cost { excess: 0, area: 0.0, levels: 0, edges: 0 };
@@ -170,7 +164,7 @@ impl<'a> Mapper<'a> {
             cost.levels = cost.levels.max(self.arrival[node as usize]);
             cost.edges += cut.size() as u32;
         }
-        cost.excess = self.settings.levels.map_or(0, |levels| cost.levels.saturating_sub(levels));
+        cost.excess = cost.levels.saturating_sub(self.settings.levels);
         cost
     }
 
@@ -348,10 +342,9 @@ impl<'a> Mapper<'a> {
 
     /// By node, the latest level at which it may arrive.
     fn require(&mut self) {
-        let Some(levels) = self.settings.levels else { return };
         self.required.fill(u32::MAX);
         for &root in self.roots {
-            self.required[root as usize] = levels;
+            self.required[root as usize] = self.settings.levels;
         }
         for node in (0..self.net.node_count()).rev() {
             if self.refs[node] == 0 || self.net.is_leaf(node as u32) {

@@ -12,8 +12,6 @@ pub mod net;
 pub mod read;
 mod search;
 pub mod sets;
-#[cfg(test)]
-mod tests;
 mod wide;
 mod write;
 
@@ -38,8 +36,8 @@ pub struct CoverOptions {
     pub k: usize,
     /// Whether to count sites, of which two functions of at most five inputs together take one; otherwise functions.
     pub sites: bool,
-    /// How many more levels than the fewest the result may have, in percent; `null` for any number.
-    pub slack: Option<u32>,
+    /// How many more levels than the fewest the result may have, in percent.
+    pub slack: u32,
     /// Cuts kept of each node: 1 to 64.
     pub cuts: usize,
     /// Work done at most after a first cover, in millions of nodes looked at.
@@ -48,7 +46,7 @@ pub struct CoverOptions {
 
 impl Default for CoverOptions {
     fn default() -> Self {
-        Self { k: 6, sites: false, slack: Some(25), cuts: 8, effort: 1 }
+        Self { k: 6, sites: false, slack: 25, cuts: 8, effort: 1 }
     }
 }
 

@@ -50,10 +50,8 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
     let one = (f.op_count() * ROUNDS.len() * COVERS).max(1) as u64;
     let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
     let budget = budget / ways.len() as u64;
-    let limit = options.slack.map(|percent| {
-        let levels = u64::from(fewest_levels(f, options));
-        u32::try_from(levels + levels * u64::from(percent) / 100).unwrap_or(u32::MAX)
-    });
+    let levels = u64::from(fewest_levels(f, options));
+    let limit = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
     let follow = |&areas: &Areas| {
         let settings = Settings { k: options.k, cuts: options.cuts, areas, levels: limit };
         follow(f, settings, budget, options.sites)
@@ -62,7 +60,7 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
     let (quality, best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
     // Fewer levels are no reason for more LUTs.
     let quality = Quality { excess: 0, ..quality };
-    (!is_legal(f, options.k) || quality < self::quality(f, options.sites, None)).then_some(best)
+    (!is_legal(f, options.k) || quality < self::quality(f, options.sites, u32::MAX)).then_some(best)
 }
 
 /// Whether all LUTs have at most `k` inputs.
@@ -74,11 +72,11 @@ fn is_legal(f: &Func, k: usize) -> bool {
     })
 }
 
-fn quality(f: &Func, sites: bool, limit: Option<u32>) -> Quality {
+fn quality(f: &Func, sites: bool, limit: u32) -> Quality {
     let total = count(f).total;
     let shared = if sites { pairs(f, true).len() } else { 0 };
     Quality {
-        excess: limit.map_or(0, |limit| total.levels.saturating_sub(limit.into())),
+        excess: total.levels.saturating_sub(limit.into()),
         sites: total.luts - shared as u64,
         luts: total.luts,
         levels: total.levels,
@@ -89,7 +87,7 @@ fn quality(f: &Func, sites: bool, limit: Option<u32>) -> Quality {
 fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
     let subject = Subject::read(f, options.k, false);
     let roots = subject.roots();
-    let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels: None };
+    let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels: u32::MAX };
     let mut mapper = Mapper::new(&subject.net, &roots, settings);
     let given = mapper.cost().levels;
     mapper.round(Goal::Depth);
