@@ -26,7 +26,7 @@ enum For {
     Xilinx,
 }
 
-/// Passes, which designs need them, and why. `{k}` and `{registers}` are filled in.
+/// Passes, which designs need them, and why. `{k}`, `{sites}` and `{registers}` are filled in.
 const STEPS: &[(&str, For, &str)] = &[
     ("quantize", For::Model, "real inputs become codes; the others pass through"),
     ("expand", For::Model, "from layers to lookup tables, comparisons and sums"),
@@ -38,7 +38,7 @@ const STEPS: &[(&str, For, &str)] = &[
     ("lower-encoder", For::Model, "only the thresholds still in use become tables"),
     ("lower-head", For::Model, "before the cover, so that it sees across the border of network and head"),
     ("fold", For::Model, "constants and inverters that the lowering left; bits taken out of words and put back"),
-    ("cover{k={k}}", For::All, "as few tables as the target's inputs allow"),
+    ("cover{k={k}{sites}}", For::All, "as few tables, or sites of two small ones, as the target's inputs allow"),
     ("fold", For::All, "tables that became equal"),
     ("pipeline{registers}", For::All, "after the cover, which may move logic between layers"),
     ("to-xc7", For::Xilinx, "two small tables share a site, registers become flip-flops"),
@@ -63,7 +63,8 @@ pub fn pipeline(level: Level, target: Target, registers: Registers) -> String {
     };
     let steps = STEPS.iter().filter(|(_, when, _)| wanted(when)).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
-    text.replace("{k}", &target.k().to_string()).replace("{registers}", &registers)
+    let sites = if target.is_xilinx() { ",sites=true" } else { "" };
+    text.replace("{k}", &target.k().to_string()).replace("{sites}", sites).replace("{registers}", &registers)
 }
 
 #[cfg(test)]
@@ -84,6 +85,8 @@ mod tests {
                 }
             }
         }
+        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0));
+        assert_eq!(text, "fold,cover{k=6,sites=true},fold,pipeline{stages=0},to-xc7,dce");
         let text = pipeline(Level::Bit, Target::Ice40, Registers::Stages(2));
         assert_eq!(text, "fold,cover{k=4},fold,pipeline{stages=2},dce");
     }
