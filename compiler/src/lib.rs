@@ -1,1 +1,26 @@
-//! placeholder
+//! `blc`, the BitLogic compiler, as a library: a [`Driver`] to which passes can be added.
+//!
+//! This crate alone reads arguments, prints and exits. Commands live in `cmd`, one a file; what several of them need is
+//! beside: inputs ([`load`]), outputs that are written all or not at all, pipelines, batches of samples, the report.
+
+mod args;
+mod batch;
+mod cmd;
+pub mod codes;
+mod driver;
+mod emit;
+mod estimate;
+#[cfg(feature = "train")]
+mod icarus;
+mod load;
+mod outputs;
+mod pipeline;
+#[cfg(feature = "train")]
+mod progress;
+mod report;
+mod resources;
+mod target;
+mod ui;
+mod vectors;
+
+pub use driver::Driver;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `blc` binary.
+
+fn main() -> std::process::ExitCode {
+    blc::Driver::standard().main()
+}

@@ -1,0 +1,303 @@
+//! The command line, as clap derives it.
+
+use std::path::PathBuf;
+
+use blc_backends::emit::Format;
+use blc_backends::sim::Engine;
+use blc_passes::Target;
+use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::target;
+use crate::ui::{Color, ErrorFormat};
+
+/// What `blc` is called with.
+#[derive(Debug, Parser)]
+#[command(
+    name = "blc",
+    version,
+    about = "The BitLogic compiler: neural networks of lookup tables to FPGA logic",
+    max_term_width = 100,
+    styles = Styles::styled(),
+    after_help = "Examples:
+  blc train --data digits -o model.safetensors
+  blc compile model.safetensors --target xc7
+  blc sim --input batch.npy --output pred.npy
+
+Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 not equal, 101 an error of blc.
+Data goes to stdout, talk to stderr."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// How diagnostics are written to stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub error_format: ErrorFormat,
+    /// When to colour stderr; `auto` honours NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but errors and the data asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Worker threads [default: one for each core]; results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole way on embedded data: train, compile, simulate, compare
+    #[cfg(feature = "train")]
+    Quickstart(Quickstart),
+    /// Train a network of lookup tables
+    #[cfg(feature = "train")]
+    Train(Train),
+    /// Compile a model or netlist for a target
+    Compile(Compile),
+    /// Run a compiled design on a batch of samples
+    Sim(Sim),
+    /// Run passes: one IR in, one IR out
+    Opt(Opt),
+    /// Show the report of a compiled design
+    Report(Report),
+    /// List the passes and their options
+    Passes,
+    /// Explain an error code, the ops of the language, or list the codes
+    Explain(Explain),
+    /// Print the completions of a shell
+    Completions(Completions),
+}
+
+/// `blc quickstart`
+#[cfg(feature = "train")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc quickstart
+  blc quickstart -o /tmp/first --seed 7
+
+Trains on the UCI optical digits, compiles for xc7, and compares trainer, evaluator, simulator and (where
+Icarus Verilog is installed) the emitted Verilog on every test sample. Exit code 3 if any two differ.")]
+pub struct Quickstart {
+    /// Folder for model, IR, Verilog, testbench, BLIF and report
+    #[arg(short, long, value_name = "DIR", default_value = DEFAULT_DIR)]
+    pub output: PathBuf,
+    /// Everything random derives from it
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// `blc train`
+#[cfg(feature = "train")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc train --data digits -o model.safetensors
+  blc train --data mnist/ --preset mnist --seed 3 -o mnist.safetensors
+  blc train --data train.npz --config model.toml --checkpoint run.safetensors -o model.safetensors
+  blc train --data train.npz --config model.toml --checkpoint run.safetensors --resume -o model.safetensors
+
+Data: `digits` (embedded), a folder of IDX files (MNIST) or CIFAR-10 .bin files, or an .npz with x_train, y_train,
+x_test, y_test, or with x and y. Ctrl-C ends the run and keeps the best model so far.
+`blc explain BL1301` lists the keys of a configuration.")]
+pub struct Train {
+    /// Data set: `digits`, a folder or an .npz
+    #[arg(long, value_name = "DATA")]
+    pub data: String,
+    /// A configuration by name [default: one that suits the data]
+    #[arg(long, value_name = "NAME", conflicts_with = "config",
+          value_parser = PossibleValuesParser::new(blc_frontend::train::config::PRESETS))]
+    pub preset: Option<String>,
+    /// A configuration as TOML
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Everything random derives from it (over the configuration's)
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Passes over the training samples (over the configuration's)
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Keep the state of the run in this file, epoch by epoch
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint
+    #[arg(long, requires = "checkpoint")]
+    pub resume: bool,
+    /// Where the frozen model goes
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Where `compile` writes and `sim` and `report` read, unless told otherwise.
+pub const DEFAULT_DIR: &str = "blc-out";
+
+/// `blc compile`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc compile model.safetensors --target xc7
+  blc compile circuit.blif --target lut4 --emit blif -o out
+  blc compile model.safetensors --target xc7 --passes '@default' --verify-each --check-each sim
+  blc compile model.safetensors --target xc7 --stages 0 --no-encoder --no-head
+
+A model is pipelined by default (II = 1), a netlist stays combinational; `--stages` says otherwise.
+Earlier outputs stay as they were unless all new ones are complete.")]
+pub struct Compile {
+    /// model.safetensors, a .blif netlist or a .blir
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// xc7 (Xilinx 7-series), or lut4, lut5, lut6 (behavioural Verilog for any device)
+    #[arg(long, value_name = "TARGET", value_parser = target::parse)]
+    pub target: Target,
+    /// Folder for the outputs
+    #[arg(short, long, value_name = "DIR", default_value = DEFAULT_DIR)]
+    pub output: PathBuf,
+    /// What to write besides design.blir and the reports. verilog: NAME.v and its self-checking NAME_tb.v, for xc7 also
+    /// xc7_sim.v, models of the primitives to simulate with; blif: NAME.blif; dot: NAME.dot for Graphviz
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "verilog,blif",
+          value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| Format::from_name(&name)))]
+    pub emit: Vec<Format>,
+    /// Pipeline of passes; `blc passes` lists them
+    #[arg(long, value_name = "PASSES", default_value = "@default")]
+    pub passes: String,
+    /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub stages: Option<u32>,
+    /// Take the encoder's bits as inputs
+    #[arg(long)]
+    pub no_encoder: bool,
+    /// Give the last layer's bits as outputs
+    #[arg(long)]
+    pub no_head: bool,
+    /// Width of the fixed-point words that real inputs become in `@default` [default: 10]
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub input_bits: Option<u8>,
+    #[command(flatten)]
+    pub debug: Debug,
+}
+
+/// How passes are watched.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Watching passes")]
+pub struct Debug {
+    /// Verify the IR after every pass
+    #[arg(long)]
+    pub verify_each: bool,
+    /// Check that every pass keeps the function
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub check_each: Option<Check>,
+    /// Print the IR to stderr after this pass (`all`: after each)
+    #[arg(long, value_name = "PASS")]
+    pub print_ir_after: Vec<String>,
+    /// Say how long each pass took
+    #[arg(long)]
+    pub timing: bool,
+}
+
+/// How passes are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Check {
+    /// The reference evaluator runs corner cases and random samples before and after
+    Sim,
+}
+
+/// `blc sim`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc sim --input batch.npy
+  blc sim --input test_x.npy --labels test_y.npy --output pred.npy --scores scores.npy
+  blc sim blc-out/design.blir --input batch.npy --engine reference --json
+
+A batch is an .npy [N, features] (or of the model's shape), u8 or float32 as the model's input is, or [N, bits] of
+bool or 0 and 1 for a design without an encoder. Predictions are classes u8/u16 [N], or bits u8 [N, outputs] without
+a head.")]
+pub struct Sim {
+    /// Folder of a compiled design, or a .blir
+    #[arg(value_name = "DESIGN", default_value = DEFAULT_DIR)]
+    pub design: PathBuf,
+    /// Batch of samples, .npy
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// Class of each sample, .npy; prints the accuracy
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Where classes (or bits) go, .npy
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where scores go, .npy [N, classes]
+    #[arg(long, value_name = "FILE")]
+    pub scores: Option<PathBuf>,
+    /// What evaluates the design
+    #[arg(long, value_name = "ENGINE", default_value = Engine::Auto.name(),
+          value_parser = PossibleValuesParser::new(Engine::ALL.map(Engine::name)).try_map(|name| name.parse::<Engine>()))]
+    pub engine: Engine,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc opt`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc opt net.blir --passes fold,dce
+  blc opt net.blir --passes 'cover{k=4}' --check-each sim -o small.blir
+  cat net.blir | blc opt - --passes fold")]
+pub struct Opt {
+    /// A .blir, or `-` for standard input
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// Pipeline of passes; `blc passes` lists them
+    #[arg(long, value_name = "PASSES")]
+    pub passes: String,
+    /// Where the result goes [default: stdout]
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub debug: Debug,
+}
+
+/// `blc report`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc report
+  blc report out --json | jq .luts")]
+pub struct Report {
+    /// Folder of a compiled design
+    #[arg(value_name = "DIR", default_value = DEFAULT_DIR)]
+    pub dir: PathBuf,
+    /// Print report.json, with the seconds of timing.json in it
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc explain`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc explain BL2002
+  blc explain ops
+  blc explain codes")]
+pub struct Explain {
+    /// An error code, the mnemonic of an op, `ops` or `codes`
+    #[arg(value_name = "CODE")]
+    pub topic: String,
+}
+
+/// `blc completions`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc completions bash > ~/.local/share/bash-completion/completions/blc
+  blc completions fish > ~/.config/fish/completions/blc.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,148 @@
+//! `blc compile`: a model or netlist to a target's files and a report.
+
+use std::time::Instant;
+
+use blc_frontend::model::Dtype;
+use blc_frontend::{files, lower};
+use blc_ir::diag::Diagnostic;
+use blc_ir::verify::verify;
+use blc_ir::{Func, Level, Module};
+use blc_passes::codes::NO_FUNCTION;
+use blc_passes::default::{self, Registers};
+use blc_passes::{Registry, RunReport};
+
+use crate::args::Compile;
+use crate::codes;
+use crate::emit;
+use crate::load::{self, Design, Input};
+use crate::outputs::Outputs;
+use crate::pipeline::Run;
+use crate::report::{REPORT, Report, Seconds, TIMING, table};
+use crate::resources;
+use crate::ui::{Failure, Outcome, Ui};
+
+/// Name of the compiled design in its folder.
+pub const DESIGN: &str = "design.blir";
+
+/// A compiled design, nothing written yet.
+pub struct Compiled {
+    /// The design, its top lowered as far as the pipeline goes.
+    #[cfg_attr(not(feature = "train"), allow(dead_code))]
+    pub module: Module,
+    /// All files.
+    pub outputs: Outputs,
+    /// The report's table.
+    pub table: String,
+}
+
+/// Compiles and writes.
+pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
+    let start = Instant::now();
+    let input = load::read(&args.input)?;
+    let compiled = compile(args, input, start, registry, ui)?;
+    compiled.outputs.write(&args.output)?;
+    if !ui.is_quiet() {
+        ui.data(compiled.table)?;
+    }
+    let names: Vec<_> = compiled.outputs.names().collect();
+    ui.say(format_args!("wrote {} to {}", names.join(", "), files::display(&args.output)));
+    Ok(())
+}
+
+/// Compiles an input that was read since `start`.
+pub fn compile(args: &Compile, mut input: Input, start: Instant, registry: &Registry, ui: &Ui) -> Outcome<Compiled> {
+    let mut module = to_ir(args, &mut input)?;
+    module.target = Some(args.target.name().to_owned());
+    let mut seconds = Seconds { read: start.elapsed().as_secs_f64(), ..Seconds::default() };
+
+    let passing = Instant::now();
+    let default = default_passes(args, module.top().map_or(Level::Bit, Func::level));
+    let folder = load::folder(&args.input);
+    let run = Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref() };
+    let run = run.on(&mut module, ui)?;
+    let errors: Vec<_> = verify(&module).into_iter().filter(Diagnostic::is_error).collect();
+    if !errors.is_empty() {
+        return Err(Failure::Bug(errors));
+    }
+    resources::inline(&mut module);
+    seconds.passes = passing.elapsed().as_secs_f64();
+    seconds.by_pass = run.passes.iter().map(|p| (p.pass.clone(), p.seconds)).collect();
+
+    let emitting = Instant::now();
+    let (mut outputs, table) = emit_all(args, &input, &module, run, ui)?;
+    seconds.emit = emitting.elapsed().as_secs_f64();
+    seconds.total = start.elapsed().as_secs_f64();
+    outputs.add(TIMING, seconds.to_json());
+    Ok(Compiled { module, outputs, table })
+}
+
+/// The input as IR, without the parts that were not asked for.
+fn to_ir(args: &Compile, input: &mut Input) -> Outcome<Module> {
+    let unfit = |option: &str, why: &str| {
+        let d = Diagnostic::error(&codes::OPTION_UNFIT, format!("`{option}` does not fit: {why}"));
+        Failure::from(d.in_file(files::display(&args.input), "").help(format!("leave `{option}` out")))
+    };
+    let flags =
+        [("--no-encoder", args.no_encoder), ("--no-head", args.no_head), ("--input-bits", args.input_bits.is_some())];
+    match &input.design {
+        Design::Model(model, names) => {
+            if args.no_encoder && model.dtype == Dtype::Bit {
+                return Err(unfit("--no-encoder", "the model has no encoder"));
+            }
+            if args.no_head && model.classes().is_none() {
+                return Err(unfit("--no-head", "the model has no head"));
+            }
+            if args.input_bits.is_some() && (model.dtype != Dtype::F32 || args.no_encoder) {
+                return Err(unfit("--input-bits", "the inputs are not real numbers"));
+            }
+            let mut model = model.clone();
+            if args.no_encoder {
+                model = model.without_encoder();
+            }
+            if args.no_head {
+                model = model.without_head();
+            }
+            model.validate()?;
+            Ok(lower::to_ir(&model, &input.file, names))
+        }
+        Design::Module(module) => match flags.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(unfit(option, "a netlist has no encoder, no head and no real inputs")),
+            None => Ok(module.clone()),
+        },
+    }
+}
+
+/// What `@default` stands for.
+fn default_passes(args: &Compile, level: Level) -> String {
+    let registers = match (args.stages, level) {
+        (Some(n), _) => Registers::Stages(n),
+        (None, Level::Tensor) => Registers::PerLayer,
+        (None, _) => Registers::Stages(0),
+    };
+    let text = default::pipeline(level, args.target, registers);
+    match args.input_bits {
+        Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
+        None => text,
+    }
+}
+
+/// Every file but `timing.json`, and the report's table.
+fn emit_all(args: &Compile, input: &Input, module: &Module, mut run: RunReport, ui: &Ui) -> Outcome<(Outputs, String)> {
+    let Some(f) = module.top() else {
+        return Err(Diagnostic::error(&NO_FUNCTION, "the input has no function").into());
+    };
+    let mut outputs = Outputs::default();
+    outputs.add(DESIGN, module.to_string());
+    for &format in &args.emit {
+        if let Some(warning) = emit::emit(format, module, f, input, &mut outputs)? {
+            ui.warn(std::slice::from_ref(&warning));
+            run.warnings.push(warning);
+        }
+    }
+    let names = outputs.names().chain([REPORT, TIMING]).map(String::from).collect();
+    let report = Report::new(input, args.target, module, f, &run, names)?;
+    let json = report.to_json();
+    let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
+    outputs.add(REPORT, json);
+    Ok((outputs, table))
+}

@@ -1,0 +1,27 @@
+//! `blc opt`: one IR in, one IR out.
+
+use blc_frontend::files;
+use blc_ir::{Func, Level};
+use blc_passes::default::{self, Registers};
+use blc_passes::{Registry, Target};
+
+use crate::args::Opt;
+use crate::load;
+use crate::pipeline::Run;
+use crate::ui::{Outcome, Ui};
+
+/// Runs passes over a text.
+pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
+    let mut module = load::read_blir(&args.input)?;
+    let folder = load::folder(&args.input);
+    let target = module.target.as_deref().and_then(Target::parse).unwrap_or(Target::Lut(6));
+    let level = module.top().map_or(Level::Bit, Func::level);
+    let default = default::pipeline(level, target, Registers::Stages(0));
+    let run = Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref() };
+    run.on(&mut module, ui)?;
+    let text = module.to_string();
+    match &args.output {
+        Some(path) => Ok(files::write_atomic(path, text.as_bytes())?),
+        None => ui.data(text),
+    }
+}

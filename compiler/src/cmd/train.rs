@@ -1,0 +1,101 @@
+//! `blc train`: data in, a frozen model out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use blc_frontend::data::Dataset;
+use blc_frontend::files;
+use blc_frontend::train::{Config, RunOptions, TrainReport, train};
+use blc_ir::diag::Source;
+
+use crate::args::Train;
+use crate::outputs;
+use crate::progress::{Progress, percent};
+use crate::ui::{self, Outcome, Ui};
+
+/// Largest configuration.
+const MAX_CONFIG: u64 = 1 << 20;
+
+/// Trains and writes the model.
+pub fn run(args: &Train, ui: &Ui) -> Outcome {
+    for path in [Some(&args.output), args.checkpoint.as_ref()].into_iter().flatten() {
+        outputs::check(path)?;
+    }
+    let data = Dataset::open(&args.data)?;
+    let mut config = match (&args.preset, &args.config) {
+        (Some(name), _) => Config::preset(name)?,
+        (None, Some(path)) => {
+            Config::from_toml(&Source::new(files::display(path), files::read_text(path, MAX_CONFIG)?))?
+        }
+        (None, None) => Config::default_for(&data),
+    };
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.epochs = args.epochs.unwrap_or(config.epochs);
+    ui.detail(config.to_toml()?);
+    ui.say(format_args!(
+        "{}: {} samples to train on, {} to test with, {} classes",
+        data.name,
+        data.train.len(),
+        data.test.len(),
+        data.classes
+    ));
+
+    let options = RunOptions {
+        checkpoint: args.checkpoint.clone(),
+        resume: args.checkpoint.clone().filter(|_| args.resume),
+        stop: Some(stop_on_interrupt(ui)),
+    };
+    let mut progress = Progress::new(ui);
+    let trained = train(&data, &config, &mut progress, &options);
+    progress.finish();
+    let trained = trained?;
+    trained.model.write(&args.output)?;
+    if !ui.is_quiet() {
+        ui.data(table(&trained.report, &args.output))?;
+    }
+    Ok(())
+}
+
+/// Becomes true with the first Ctrl-C; the second ends the process.
+fn stop_on_interrupt(ui: &Ui) -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (flag, ui_of_handler) = (Arc::clone(&stop), *ui);
+    let set = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            // 128 + SIGINT, as shells have it.
+            std::process::exit(130);
+        }
+        ui_of_handler.say("stopping after this step; once more to end at once");
+    });
+    if let Err(e) = set {
+        ui.detail(format_args!("Ctrl-C will end at once: {e}"));
+    }
+    stop
+}
+
+/// How the run came out.
+fn table(report: &TrainReport, output: &Path) -> String {
+    let mut rows = vec![["", "soft", "hard"].map(String::from).to_vec()];
+    let best = report.epochs.iter().find(|e| e.epoch == report.best_epoch);
+    if let Some(best) = best {
+        rows.push(vec!["validation".into(), percent(best.soft), percent(best.hard)]);
+    }
+    if let (Some(soft), Some(hard)) = (report.test_soft, report.test_hard) {
+        rows.push(vec!["test".into(), percent(soft), percent(hard)]);
+    }
+    let mut text = ui::table(&rows);
+    text += &format!(
+        "epoch {} of {}, {} lookup tables on {} input bits, {:.1} s: {}\n",
+        report.best_epoch,
+        report.epochs.len(),
+        report.nodes,
+        report.input_bits,
+        report.seconds,
+        files::display(output)
+    );
+    if report.interrupted {
+        text += "interrupted: the best model so far is kept, and the test samples were not read\n";
+    }
+    text
+}

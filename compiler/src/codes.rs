@@ -1,0 +1,38 @@
+//! The problems the command line itself reports: BL40xx.
+
+blc_ir::codes! {
+    BL4001 = USAGE: "the command line cannot be understood",
+        "`blc --help` lists the commands, `blc COMMAND --help` the options of one, with examples.";
+    BL4002 = INPUT_KIND: "an input of unknown kind",
+        "blc compiles `model.safetensors` (a trained model), `.blif` (a netlist of other tools) and `.blir` (its own language). \
+         The ending says which; without one of these endings the first bytes do.";
+    BL4003 = OPTION_UNFIT: "an option that does not fit the input",
+        "Encoder, head and fixed-point inputs are parts of a model; a netlist has none of them to leave out or choose.";
+    BL4004 = RESOURCE_PATH: "a resource outside the folder of its text",
+        "A `.blir` names the files of its resources by plain names, and they lie in the folder of the text itself. Paths, `..` \
+         and links that lead elsewhere are refused, so that a text from others reads nothing that it was not sent with.";
+    BL4005 = STDIN_RESOURCE: "a text from standard input that names files",
+        "Resources are looked for in the folder of the text, and a text from standard input has none. Give the file's name.";
+    BL4010 = NO_DESIGN: "no compiled design where one was looked for",
+        "`blc compile` writes `design.blir` and `report.json` into its output folder, `blc-out` unless `-o` says otherwise; \
+         `blc sim` and `blc report` read them there.";
+    BL4011 = BAD_REPORT: "a report that cannot be read",
+        "`report.json` was changed by hand or by a program, or belongs to another version of blc. Compile again.";
+    BL4020 = BATCH_SHAPE: "a batch whose shape does not fit the design",
+        "A batch is `[N, features]` or `[N, …shape of one sample]`; for a design without an encoder `[N, bits]`.";
+    BL4021 = BATCH_DTYPE: "a batch whose elements do not fit the design",
+        "Designs of byte features take unsigned integers, those of real features float32, those of bits bool or 0 and 1. \
+         Nothing is converted silently: a rounded input would be another input.";
+    BL4022 = LABELS: "labels that do not fit the batch",
+        "Labels are one whole number from 0 to 65535 for each sample of the batch.";
+    BL4023 = NO_CLASS: "a design without what was asked for",
+        "Classes come out of a design with an argmax, scores out of one with a head. One compiled with `--no-head` gives bits.";
+    BL4030 = DISAGREE: "two evaluations of the same model differ",
+        "Trainer, evaluator, simulator and Verilog must give the same scores for every sample. A difference is an error of blc, or \
+         a changed file: please report it with the model and the sample.";
+    BL4031 = ICARUS: "Icarus Verilog did not do its work",
+        "`iverilog` is installed but could not compile or run the emitted Verilog. Either it is older than version 10, or the \
+         Verilog is wrong, which is an error of blc: please report it.";
+    BL4040 = UNKNOWN_TOPIC: "nothing of that name to explain",
+        "`blc explain codes` lists every code, `blc explain ops` every op of the language.";
+}

@@ -1,0 +1,37 @@
+//! Which files a design is written as.
+
+use blc_backends::emit::{Format, Options, file_stem};
+use blc_backends::sim::Program;
+use blc_backends::verilog::testbench;
+use blc_ir::{Diagnostic, Func, Module, Result};
+
+use crate::load::Input;
+use crate::outputs::Outputs;
+use crate::vectors;
+
+/// Adds the files of a format. Returns a warning where one of them cannot be.
+///
+/// # Errors
+/// The design is not lowered to what the format can say.
+pub fn emit(
+    format: Format,
+    module: &Module,
+    f: &Func,
+    input: &Input,
+    outputs: &mut Outputs,
+) -> Result<Option<Diagnostic>> {
+    let options = Options { made_from: vec![format!("{} sha256 {}", input.file, input.sha256)] };
+    for file in format.emit(module, &options)? {
+        outputs.add(file.name, file.text);
+    }
+    if format != Format::Verilog {
+        return Ok(None);
+    }
+    if let Err(why) = Program::compile(module, f)?.latency() {
+        let warning = Diagnostic::warning(why.code, format!("no testbench is written: {}", why.message));
+        return Ok(Some(warning));
+    }
+    let vectors = vectors::random(module, f, testbench::MAX_EMBEDDED)?;
+    outputs.add(format!("{}_tb.v", file_stem(module)), testbench::emit(module, &vectors)?);
+    Ok(None)
+}

@@ -1,0 +1,187 @@
+//! Inputs: what kind a file is of, and what is in it.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use blc_frontend::model::{Model, TensorNames};
+use blc_frontend::{blif, codes as frontend, files};
+use blc_ir::diag::{Diagnostic, Source};
+use blc_ir::{Module, parse};
+
+use crate::codes;
+use crate::resources;
+use crate::ui::{Failure, Outcome};
+
+/// Largest input.
+const MAX_FILE: u64 = 4 << 30;
+
+/// The kinds of input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `model.safetensors`
+    Model,
+    /// `.blif`
+    Blif,
+    /// `.blir`
+    Blir,
+}
+
+impl Kind {
+    /// As the report calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Blif => "blif",
+            Self::Blir => "blir",
+        }
+    }
+
+    /// By the file's ending, otherwise by its first bytes.
+    fn of(path: &Path, bytes: &[u8]) -> Option<Self> {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+        match ending.as_str() {
+            "safetensors" => Some(Self::Model),
+            "blif" => Some(Self::Blif),
+            "blir" => Some(Self::Blir),
+            _ => Self::sniff(bytes),
+        }
+    }
+
+    fn sniff(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(&bytes[..bytes.len().min(4096)]).unwrap_or("");
+        let mut lines =
+            text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//") && !l.starts_with('#'));
+        match lines.next() {
+            Some(line) if line.starts_with("blir ") => Some(Self::Blir),
+            Some(line) if line.starts_with(".model") || line.starts_with(".inputs") => Some(Self::Blif),
+            _ if bytes.get(8) == Some(&b'{') => Some(Self::Model),
+            _ => None,
+        }
+    }
+}
+
+/// What an input holds.
+#[derive(Debug)]
+pub enum Design {
+    /// A model, and what its tensors are called in the file.
+    Model(Model, TensorNames),
+    /// A verified module.
+    Module(Module),
+}
+
+/// An input that was read.
+#[derive(Debug)]
+pub struct Input {
+    /// What it was.
+    pub kind: Kind,
+    /// The file's name without its folder.
+    pub file: String,
+    /// Of its bytes.
+    pub sha256: String,
+    /// What is in it.
+    pub design: Design,
+}
+
+/// Reads a model, a BLIF or a `.blir`.
+pub fn read(path: &Path) -> Outcome<Input> {
+    let bytes = bytes(path)?;
+    let shown = shown(path);
+    let Some(kind) = Kind::of(path, &bytes) else {
+        let what = if bytes.is_empty() { "the file is empty" } else { "neither a model, nor BLIF, nor .blir" };
+        let help = "give a .safetensors model, a .blif netlist or a .blir";
+        return Err(Diagnostic::error(&codes::INPUT_KIND, what).in_file(shown, "").help(help).into());
+    };
+    let file = path.file_name().map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
+    let sha256 = files::sha256_hex(&bytes);
+    let design = match kind {
+        Kind::Model => {
+            let (model, names) = Model::from_bytes_with_names(&bytes, &shown)?;
+            Design::Model(model, names)
+        }
+        Kind::Blif => Design::Module(blif::import(&text(bytes, &shown)?, &shown)?),
+        Kind::Blir => Design::Module(parse_text(text(bytes, &shown)?, path)?),
+    };
+    Ok(Input { kind, file, sha256, design })
+}
+
+/// Reads a `.blir`: parsed, resources loaded, verified.
+pub fn read_blir(path: &Path) -> Outcome<Module> {
+    parse_text(text(bytes(path)?, &shown(path))?, path)
+}
+
+fn parse_text(text: String, path: &Path) -> Outcome<Module> {
+    let source = Source::new(shown(path), text);
+    let mut parsed = parse::parse_with_places(&source)?;
+    resources::load(&mut parsed, folder(path).as_deref())?;
+    let errors: Vec<_> = parsed.verify().into_iter().filter(Diagnostic::is_error).collect();
+    if errors.is_empty() { Ok(parsed.module) } else { Err(Failure::Wrong(errors)) }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// How diagnostics call an input.
+fn shown(path: &Path) -> String {
+    if is_stdin(path) { "<stdin>".into() } else { files::display(path) }
+}
+
+/// The folder that an input lies in; standard input lies in none.
+pub fn folder(path: &Path) -> Option<PathBuf> {
+    match path.parent() {
+        _ if is_stdin(path) => None,
+        Some(parent) if !parent.as_os_str().is_empty() => Some(parent.into()),
+        _ => Some(".".into()),
+    }
+}
+
+fn bytes(path: &Path) -> Outcome<Vec<u8>> {
+    if !is_stdin(path) {
+        return Ok(files::read_bounded(path, MAX_FILE)?);
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(MAX_FILE + 1).read_to_end(&mut bytes);
+    match read {
+        Ok(n) if n as u64 <= MAX_FILE => Ok(bytes),
+        Ok(_) => Err(Diagnostic::error(&frontend::FILE_TOO_LARGE, "more than 4 GiB").in_file("<stdin>", "").into()),
+        Err(e) => {
+            Err(Diagnostic::error(&frontend::FILE_READ, format!("cannot be read: {e}")).in_file("<stdin>", "").into())
+        }
+    }
+}
+
+fn text(bytes: Vec<u8>, shown: &str) -> Outcome<String> {
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let message = format!("not a text file: byte {at} is not UTF-8");
+        let d = Diagnostic::error(&frontend::NOT_TEXT, message).in_file(shown, "");
+        d.help("check that this is the file you meant").into()
+    })
+}
+
+/// The `design.blir` that a path names: the file itself, or the one in a folder.
+pub fn design_file(path: &Path) -> Outcome<PathBuf> {
+    let file = if path.is_dir() { path.join("design.blir") } else { path.to_path_buf() };
+    if fs::metadata(&file).is_ok() {
+        return Ok(file);
+    }
+    let d = Diagnostic::error(&codes::NO_DESIGN, "there is no compiled design here").in_file(files::display(path), "");
+    Err(d.help("`blc compile INPUT --target xc7` makes one; name its folder if it is not `blc-out`").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_decides_and_then_the_first_bytes() {
+        let of = |name: &str, bytes: &[u8]| Kind::of(Path::new(name), bytes);
+        assert_eq!(of("a.BLIF", b"blir 0.1"), Some(Kind::Blif));
+        assert_eq!(of("a", b"// made by hand\n\nblir 0.1\n"), Some(Kind::Blir));
+        assert_eq!(of("-", b"# abc\n.model x\n"), Some(Kind::Blif));
+        assert_eq!(of("m.bin", b"\x10\0\0\0\0\0\0\0{}"), Some(Kind::Model));
+        assert_eq!(of("m.bin", b""), None);
+        assert_eq!(of("m.bin", &[0xff; 100]), None);
+    }
+}

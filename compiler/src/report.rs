@@ -1,0 +1,241 @@
+//! `report.json` and `timing.json`: what a compiled design costs, how it was made and from what.
+//!
+//! The report is a function of input, options and version alone, so that the same command gives the same bytes. How long
+//! it took is not, and stands apart in `timing.json`; `blc report --json` gives both as one object.
+
+use blc_backends::sim::Program;
+use blc_ir::diag::Diagnostic;
+use blc_ir::{Func, Module, Type};
+use blc_passes::count::{Area, count};
+use blc_passes::{PassRun, RunReport, Target};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::estimate::Estimate;
+use crate::load::{Input, Kind};
+use crate::ui;
+
+/// Name of the report in its folder.
+pub const REPORT: &str = "report.json";
+/// Name of the times in the same folder.
+pub const TIMING: &str = "timing.json";
+/// Version of the report's fields.
+const VERSION: u32 = 1;
+
+/// A compiled design.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    version: u32,
+    blc: &'static str,
+    name: String,
+    target: String,
+    input: Origin,
+    pipeline: String,
+    #[serde(flatten)]
+    area: Area,
+    /// `null` for a design that is no pipeline.
+    latency_cycles: Option<u64>,
+    latency_ns: Option<f64>,
+    fmax_mhz: f64,
+    /// Which of the fields are estimates.
+    estimates: [&'static str; 2],
+    by_part: Parts,
+    by_layer: Vec<Layer>,
+    quantisation: Option<Quantisation>,
+    assumptions: Vec<String>,
+    warnings: Vec<Warning>,
+    passes: Vec<Pass>,
+    outputs: Vec<String>,
+    /// Where the seconds are.
+    timing: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Origin {
+    kind: &'static str,
+    file: String,
+    sha256: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Parts {
+    encoder: Area,
+    logic: Area,
+    head: Area,
+}
+
+#[derive(Debug, Serialize)]
+struct Layer {
+    layer: String,
+    #[serde(flatten)]
+    area: Area,
+}
+
+/// How real inputs became words.
+#[derive(Debug, Serialize)]
+struct Quantisation {
+    input_bits: u8,
+    thresholds: u64,
+    /// Thresholds that do not fall between two codes.
+    thresholds_lost: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Warning {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Pass {
+    pass: String,
+    changed: bool,
+    ops_before: usize,
+    ops_after: usize,
+    facts: serde_json::Map<String, Value>,
+}
+
+/// Wall-clock seconds of a compilation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Seconds {
+    /// Reading and checking the input.
+    pub read: f64,
+    /// All passes, their checks included.
+    pub passes: f64,
+    /// Making the outputs.
+    pub emit: f64,
+    /// All of it, but for writing.
+    pub total: f64,
+    /// Each pass, in order.
+    pub by_pass: Vec<(String, f64)>,
+}
+
+impl Report {
+    /// The report of a compiled module.
+    ///
+    /// # Errors
+    /// The design is not lowered to lookup tables and registers.
+    pub fn new(
+        input: &Input,
+        target: Target,
+        module: &Module,
+        f: &Func,
+        run: &RunReport,
+        outputs: Vec<String>,
+    ) -> blc_ir::Result<Self> {
+        let count = count(f);
+        let latency_cycles = Program::compile(module, f)?.latency().ok().map(u64::from);
+        let period = Estimate::of(count.total.levels);
+        let quantisation = run.fact("thresholds").map(|thresholds| Quantisation {
+            input_bits: f
+                .params
+                .iter()
+                .map(|p| f.ty(p.value))
+                .find(|&ty| ty != Type::CLOCK)
+                .map_or(0, |ty| ty.elem_bits() as u8),
+            thresholds,
+            thresholds_lost: run.fact("thresholds_lost").unwrap_or(0),
+        });
+        let [encoder, logic, head] = count.by_part;
+        Ok(Self {
+            version: VERSION,
+            blc: env!("CARGO_PKG_VERSION"),
+            name: module.name.clone(),
+            target: target.name().to_owned(),
+            input: Origin { kind: input.kind.name(), file: input.file.clone(), sha256: input.sha256.clone() },
+            pipeline: run.pipeline.clone(),
+            area: count.total,
+            latency_cycles,
+            latency_ns: latency_cycles.map(|n| period.latency_ns(n)),
+            fmax_mhz: period.fmax_mhz(),
+            estimates: ["latency_ns", "fmax_mhz"],
+            by_part: Parts { encoder, logic, head },
+            by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
+            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref()),
+            quantisation,
+            warnings: run.warnings.iter().map(warning).collect(),
+            passes: run.passes.iter().map(pass).collect(),
+            outputs,
+            timing: TIMING,
+        })
+    }
+
+    /// The bytes of `report.json`.
+    pub fn to_json(&self) -> String {
+        json(self)
+    }
+}
+
+fn warning(d: &Diagnostic) -> Warning {
+    Warning { code: d.code.id, message: d.message.clone() }
+}
+
+fn pass(run: &PassRun) -> Pass {
+    let facts = run.facts.iter().map(|(name, value)| (name.clone(), Value::from(*value))).collect();
+    let (ops_before, ops_after) = (run.ops_before, run.ops_after);
+    Pass { pass: run.pass.clone(), changed: run.changed, ops_before, ops_after, facts }
+}
+
+/// What holds of the figures and of the hardware, in words.
+fn assumptions(kind: Kind, latency_cycles: Option<u64>, quantisation: Option<&Quantisation>) -> Vec<String> {
+    let mut all =
+        vec!["latency_ns and fmax_mhz are estimates before placement and routing; expect 40 % either way".to_owned()];
+    if latency_cycles.is_some_and(|n| n > 0) {
+        all.push("a new sample every cycle; registers start at 0 and have no reset".to_owned());
+    }
+    if let Some(q) = quantisation {
+        all.push(format!(
+            "real inputs arrive as words of {} bits: code = round((x - offset) / step), clamped, with offset and step of \
+             each feature in design.blir",
+            q.input_bits
+        ));
+    }
+    if kind == Kind::Model {
+        all.push("the function is exactly the model's: no pass approximates".to_owned());
+    }
+    all
+}
+
+impl Seconds {
+    /// The bytes of `timing.json`.
+    pub fn to_json(&self) -> String {
+        json(&serde_json::json!({ "seconds": self }))
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+/// The report as a table for people; `None` where a field is missing.
+pub fn table(report: &Value) -> Option<String> {
+    let columns = ["luts", "lut_functions", "ffs", "carry4", "muxf7", "muxf8", "levels"];
+    let mut header = vec![format!("{} for {}", report["name"].as_str()?, report["target"].as_str()?)];
+    header.extend(["LUTs", "functions", "FFs", "CARRY4", "MUXF7", "MUXF8", "levels"].map(String::from));
+    let row = |name: &str, area: &Value| -> Option<Vec<String>> {
+        let figures = columns.iter().map(|c| area[c].as_u64().map(|n| n.to_string()));
+        std::iter::once(Some(name.to_owned())).chain(figures).collect()
+    };
+    let mut rows = vec![header];
+    for part in ["encoder", "logic", "head"] {
+        let row = row(part, &report["by_part"][part])?;
+        if row[1..].iter().any(|n| n != "0") {
+            rows.push(row);
+        }
+    }
+    rows.push(row("total", report)?);
+    let mut text = ui::table(&rows);
+    let mhz = format!("about {:.0} MHz", report["fmax_mhz"].as_f64()?);
+    text += &match (report["latency_cycles"].as_u64(), report["latency_ns"].as_f64()) {
+        (Some(0), Some(ns)) => format!("combinational, about {ns:.1} ns from input to output"),
+        (Some(1), Some(ns)) => format!("latency 1 cycle, about {ns:.1} ns; {mhz}"),
+        (Some(n), Some(ns)) => format!("latency {n} cycles, about {ns:.1} ns; {mhz}"),
+        _ => format!("no pipeline; {mhz}"),
+    };
+    text += " (estimates)\n";
+    match report["port_inverters"].as_u64()? {
+        0 => {}
+        n => text += &format!("{n} inverters or buffers directly on ports are in neither figure\n"),
+    }
+    Some(text)
+}

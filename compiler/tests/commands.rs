@@ -1,0 +1,257 @@
+//! The commands as people type them.
+
+mod common;
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use blc_backends::sim::{Engine, Input, Simulator};
+use blc_frontend::data::Elements;
+use blc_frontend::lower;
+use blc_frontend::model::{Dtype, TensorNames};
+use common::{ADDER, CLASSES, FEATURES, Work, bytes, model, random};
+use serde_json::Value;
+
+const SAMPLES: usize = 700;
+
+/// A folder with a model and a batch, and what the reference evaluator says of it: classes and scores.
+fn work() -> (Work, Vec<u8>, Vec<u8>) {
+    let work = Work::new();
+    let model = model(Dtype::U8);
+    model.write(&work.path("model.safetensors")).unwrap();
+    let x = bytes(SAMPLES);
+    work.array("batch.npy", &[SAMPLES, FEATURES], Elements::U8(x.clone()));
+    let module = lower::to_ir(&model, "model.safetensors", &TensorNames::standard(&model));
+    let reference = Simulator::new(&module, module.top().unwrap(), Engine::Reference).unwrap();
+    let said = reference.run(&Input::u8(SAMPLES, &x)).unwrap();
+    (work, said.port_u8("class").unwrap(), said.port_u8("score").unwrap())
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn the_two_commands_that_people_type() {
+    let (work, classes, scores) = work();
+    assert!((0..CLASSES as u8).all(|c| classes.contains(&c)), "the test model tells nothing apart");
+    work.blc("compile model.safetensors --target xc7").fine();
+    for file in ["design.blir", "tiny.v", "tiny_tb.v", "xc7_sim.v", "tiny.blif", "report.json", "timing.json"] {
+        assert!(fs::metadata(work.path("blc-out").join(file)).unwrap().len() > 0, "{file}");
+    }
+    let wrong = classes.iter().enumerate().map(|(i, &c)| if i < 70 { c + 1 } else { c });
+    work.array("labels.npy", &[SAMPLES], Elements::U8(wrong.collect()));
+    let said = work.blc("sim --input batch.npy --labels labels.npy --output pred.npy --scores scores.npy").fine();
+    assert!(said.stdout.contains("accuracy 90.00 % (630 of 700)"), "{}", said.stdout);
+    assert_eq!(work.read_array("pred.npy").shape, [SAMPLES]);
+    assert_eq!(work.read_array("pred.npy").data, Elements::U8(classes));
+    assert_eq!(work.read_array("scores.npy").shape, [SAMPLES, CLASSES]);
+    assert_eq!(work.read_array("scores.npy").data, Elements::U8(scores));
+}
+
+#[test]
+fn engines_and_names_of_a_design_are_equal() {
+    let (work, classes, _) = work();
+    work.blc("compile model.safetensors --target lut4 -o four").fine();
+    assert!(!work.path("four/xc7_sim.v").exists(), "no primitives, no models of them");
+    for design in ["four", "four/design.blir"] {
+        for engine in ["auto", "portable", "reference"] {
+            let said = work.blc(&format!("sim {design} --input batch.npy --output p.npy --engine {engine} --json"));
+            let said = json(&said.fine().stdout);
+            assert_eq!(work.read_array("p.npy").data, Elements::U8(classes.clone()), "{design} {engine}");
+            assert_eq!((said["samples"].as_u64(), said["accuracy"].is_null()), (Some(SAMPLES as u64), true));
+            assert!(said["latency_cycles"].as_u64().unwrap() > 0);
+        }
+    }
+}
+
+#[test]
+fn report_has_every_figure() {
+    let (work, ..) = work();
+    work.blc("compile model.safetensors --target xc7").fine();
+    let report = json(&fs::read_to_string(work.path("blc-out/report.json")).unwrap());
+    let figures = ["luts", "lut_functions", "port_inverters", "ffs", "carry4", "muxf7", "muxf8", "levels"];
+    for name in figures {
+        let total = report[name].as_u64().unwrap_or_else(|| panic!("{name}"));
+        let parts = ["encoder", "logic", "head"].map(|p| report["by_part"][p][name].as_u64().unwrap());
+        if name != "levels" {
+            assert_eq!(parts.iter().sum::<u64>(), total, "{name}");
+        }
+    }
+    assert!(report["luts"].as_u64().unwrap() > 20 && report["by_part"]["encoder"]["luts"].as_u64().unwrap() > 0);
+    let layers: Vec<_> = report["by_layer"].as_array().unwrap().iter().map(|l| l["layer"].as_str().unwrap()).collect();
+    assert!(layers.contains(&"encoder") && layers.contains(&"layer0") && layers.contains(&"head"), "{layers:?}");
+    assert_eq!(report["estimates"], json("[\"latency_ns\", \"fmax_mhz\"]"));
+    assert!(report["latency_cycles"].as_u64().unwrap() >= 3 && report["fmax_mhz"].as_f64().unwrap() > 50.0);
+    let model = fs::read(work.path("model.safetensors")).unwrap();
+    assert_eq!(report["input"]["sha256"], blc_frontend::files::sha256_hex(&model));
+    assert!(report["pipeline"].as_str().unwrap().starts_with("quantize{bits=10},expand,"));
+    assert_eq!(report["blc"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(report["outputs"].as_array().unwrap().len(), 7);
+    assert!(report["seconds"].is_null(), "seconds stand apart, so that the report's bytes are always the same");
+
+    let shown = json(&work.blc("report --json").fine().stdout);
+    assert_eq!(shown["luts"], report["luts"]);
+    assert!(shown["seconds"]["total"].as_f64().unwrap() > 0.0);
+    let table = work.blc("report").fine().stdout;
+    assert!(table.contains("encoder") && table.contains(&report["luts"].to_string()) && table.contains("estimates"));
+}
+
+#[test]
+fn no_encoder_and_no_head() {
+    let (work, classes, _) = work();
+    work.blc("compile model.safetensors --target xc7 --no-encoder -o bits").fine();
+    let x = bytes(SAMPLES);
+    let common_model = model(Dtype::U8);
+    let thresholds = match &common_model.layers[0] {
+        blc_frontend::model::Layer::Thermometer { thresholds: blc_frontend::model::Thresholds::U8(t), .. } => t.clone(),
+        other => panic!("{other:?}"),
+    };
+    let encoded: Vec<bool> = x
+        .chunks(FEATURES)
+        .flat_map(|x| thresholds.iter().enumerate().map(|(i, &t)| x[i / 3] > t).collect::<Vec<_>>())
+        .collect();
+    work.array("bits.npy", &[SAMPLES, 3 * FEATURES], Elements::Bool(encoded));
+    work.blc("sim bits --input bits.npy --output pred.npy").fine();
+    assert_eq!(work.read_array("pred.npy").data, Elements::U8(classes.clone()));
+
+    work.blc("compile model.safetensors --target xc7 --no-head --stages 0 -o headless").fine();
+    work.blc("sim headless --input batch.npy --output y.npy").fine();
+    let y = work.read_array("y.npy");
+    assert_eq!(y.shape, [SAMPLES, 12]);
+    let Elements::U8(y) = y.data else { panic!("bits are bytes") };
+    let largest = |bits: &[u8]| {
+        let sums: Vec<u8> = bits.chunks(12 / CLASSES).map(|g| g.iter().sum()).collect();
+        (0..CLASSES).rev().max_by_key(|&c| sums[c]).unwrap() as u8
+    };
+    assert_eq!(y.chunks(12).map(largest).collect::<Vec<_>>(), classes);
+    let report = json(&work.blc("report headless --json").fine().stdout);
+    assert_eq!((&report["latency_cycles"], &report["ffs"]), (&json("0"), &json("0")));
+    assert_eq!(report["by_part"]["head"]["luts"], 0);
+}
+
+#[test]
+fn real_inputs_become_words() {
+    let work = Work::new();
+    let model = model(Dtype::F32);
+    model.write(&work.path("model.safetensors")).unwrap();
+    let mut next = random(5);
+    let x: Vec<f32> = (0..SAMPLES * FEATURES).map(|_| (next() % 2000) as f32 / 800.0 - 1.2).collect();
+    work.array("batch.npy", &[SAMPLES, FEATURES], Elements::F32(x.clone()));
+    work.blc("compile model.safetensors --target xc7 --input-bits 14").fine();
+    let report = json(&work.blc("report --json").fine().stdout);
+    assert_eq!(
+        (&report["quantisation"]["input_bits"], &report["quantisation"]["thresholds_lost"]),
+        (&json("14"), &json("0"))
+    );
+    assert_eq!(report["quantisation"]["thresholds"], 3 * FEATURES as u64);
+    work.blc("sim --input batch.npy --output fast.npy").fine();
+    work.blc("sim --input batch.npy --output slow.npy --engine reference").fine();
+    assert_eq!(work.read_array("fast.npy"), work.read_array("slow.npy"));
+
+    let module = lower::to_ir(&model, "m", &TensorNames::standard(&model));
+    let reference = Simulator::new(&module, module.top().unwrap(), Engine::Reference).unwrap();
+    let exact = reference.run(&Input::f32(SAMPLES, &x)).unwrap().port_u8("class").unwrap();
+    let Elements::U8(fast) = work.read_array("fast.npy").data else { panic!("classes are bytes") };
+    let same = fast.iter().zip(&exact).filter(|(a, b)| a == b).count();
+    assert!(same * 100 >= SAMPLES * 99, "14 bits tell {same} of {SAMPLES} samples as real numbers do");
+
+    let few = work.blc("compile model.safetensors --target xc7 --input-bits 1").fine();
+    assert!(few.stderr.contains("warning[BL2105]"), "{}", few.stderr);
+}
+
+#[test]
+fn a_netlist_stays_combinational() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    work.blc("compile adder.blif --target xc7").fine();
+    assert_eq!(json(&work.blc("report --json").fine().stdout)["latency_cycles"], 0);
+    let bits: Vec<u8> = (0..8u8).flat_map(|i| (0..3).map(move |b| i >> b & 1)).collect();
+    work.array("all.npy", &[8, 3], Elements::U8(bits));
+    work.blc("sim --input all.npy --output sums.npy").fine();
+    let sums = work.read_array("sums.npy");
+    assert_eq!(sums.shape, [8, 2]);
+    let expected = (0..8u8).flat_map(|i| [i.count_ones() as u8 & 1, i.count_ones() as u8 >> 1]).collect();
+    assert_eq!(sums.data, Elements::U8(expected));
+
+    work.blc("compile adder.blif --target xc7 --stages 2 -o staged").fine();
+    let report = json(&work.blc("report staged --json").fine().stdout);
+    assert_eq!(report["latency_cycles"], 2);
+    assert!(report["ffs"].as_u64().unwrap() >= 4);
+    work.blc("sim staged --input all.npy --output again.npy").fine();
+    assert_eq!(work.read_array("again.npy"), sums);
+    work.blc("compile staged/design.blir --target lut6 -o copy").fine();
+}
+
+#[test]
+fn opt_reads_and_writes_text() {
+    let work = Work::new();
+    let text = "blir 0.1\nmodule @m {\n  func @f(%a: bit, %b: bit) -> (%y: bit) {\n    %n = lut(%a) {table = 0x1} : bit\n    \
+                %y = lut(%n, %b) {table = 0x8} : bit\n    return %y\n  }\n}\n";
+    work.write("a.blir", text);
+    let folded = work.blc("opt a.blir --passes fold,dce --verify-each --check-each sim").fine().stdout;
+    assert!(folded.contains("table = 0x4") && !folded.contains("0x1"), "{folded}");
+    assert_eq!(work.blc_with(&["opt", "-", "--passes", "fold"], text).fine().stdout, folded);
+    work.blc("opt a.blir --passes fold -o b.blir").fine();
+    assert_eq!(fs::read_to_string(work.path("b.blir")).unwrap(), folded);
+
+    let watched = work.blc("opt a.blir --passes fold,dce --print-ir-after fold --timing").fine();
+    assert_eq!(watched.stdout, folded, "IR in, IR out, whatever is watched");
+    assert!(watched.stderr.contains("// after fold\nblir 0.1") && watched.stderr.contains("seconds"));
+
+    let broken = work.blc_with(&["opt", "-", "--passes", "fold"], &text.replace("%n, %b", "%q, %r"));
+    assert_eq!(broken.code, Some(1));
+    assert_eq!(broken.stderr.matches("error[BL0105]").count(), 2, "all errors at once: {}", broken.stderr);
+    let named = text.replace("module", "#t = resource \"m\"::\"t\" sha256:SHA\nmodule").replace("SHA", &"0".repeat(64));
+    let refused = work.blc_with(&["opt", "-", "--passes", "fold"], &named);
+    assert!(refused.code == Some(1) && refused.stderr.contains("BL4005"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_there_is_can_be_listed() {
+    let work = Work::new();
+    let passes = work.blc("passes").fine().stdout;
+    for name in ["expand", "fold", "cover", "lower-head", "lower-encoder", "pipeline", "to-xc7", "dce", "@default"] {
+        assert!(passes.contains(name), "{name}");
+    }
+    let codes = work.blc("explain codes").fine().stdout;
+    for line in codes.lines() {
+        let id = &line[..6];
+        assert!(work.blc(&format!("explain {}", id.to_lowercase())).fine().stdout.starts_with(id), "{id}");
+    }
+    assert!(work.blc("explain ops").fine().stdout.contains("xc7.lut6_2"));
+    assert!(work.blc("explain lut").fine().stdout.starts_with("lut  (bit, hw)"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(work.blc(&format!("completions {shell}")).fine().stdout.contains("compile"), "{shell}");
+    }
+    assert!(work.blc("--help").fine().stdout.contains("Exit codes"));
+    assert!(work.blc("compile --help").fine().stdout.contains("Examples:"));
+    assert_eq!(work.blc("--version").fine().stdout.trim(), concat!("blc ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn quiet_and_colours() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    let quiet = work.blc("compile adder.blif --target xc7 -q").fine();
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let json = work.blc("compile adder.blif --target xc7 --error-format json").fine();
+    assert_eq!(json.stderr, "", "no talk between records");
+    assert!(!work.blc("compile nothing.blif --target xc7").stderr.contains('\x1b'));
+    assert!(work.blc("compile nothing.blif --target xc7 --color always").stderr.contains('\x1b'));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_blc"))
+        .args(["explain", "codes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut talk = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut talk).unwrap();
+    assert_eq!((child.wait().unwrap().code(), talk.as_str()), (Some(0), ""));
+}
