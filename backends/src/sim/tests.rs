@@ -169,7 +169,7 @@ proptest! {
 
     /// The portable engine, on every instruction set of this processor, gives what the evaluator gives.
     #[test]
-    fn portable_equals_the_evaluator(seed: u64, samples in prop_oneof![Just(0), Just(1), 2usize..70, 500usize..1100]) {
+    fn portable_equals_the_evaluator(seed: u64, samples in prop_oneof![Just(0), Just(1), 2usize..70, 500usize..1600]) {
         let module = module_of(random_pipeline(seed));
         let f = &module.funcs[0];
         let program = Program::compile(&module, f).unwrap();
@@ -340,6 +340,8 @@ fn the_number_of_threads_changes_nothing() {
     };
     let one = run(1);
     assert!(one.port("word").unwrap().any(|w| w != one.get(0, one.layout().port("word").unwrap().columns.start)));
+    let reference = Reference::new(&module, &module.funcs[0]).unwrap().run(&Input::u64(5000, &rows)).unwrap();
+    assert_eq!(one, reference);
     assert_eq!(one, run(2));
     assert_eq!(one, run(7));
 }
