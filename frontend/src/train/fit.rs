@@ -130,16 +130,10 @@ impl<'a> Run<'a> {
         let live = encoder.live_bits(x, features, samples, config.encoder.rarest);
         let mut inputs = live.len();
         for (i, layer) in config.layers.iter().enumerate() {
-            if inputs < layer.fan_in.max(layer.candidates) {
-                return Err(Diagnostic::error(
-                    &codes::TRAIN_CONFIG,
-                    format!(
-                        "layers[{i}] chooses among {} inputs, but there are {inputs}",
-                        layer.fan_in.max(layer.candidates)
-                    ),
-                )
-                .help("give the encoder more bits or the layer before more nodes, or lower fan_in or candidates")
-                .into());
+            if inputs < layer.fan_in {
+                let what = format!("layers[{i}].fan_in = {}, but the layer reads only {inputs} bits", layer.fan_in);
+                let help = "give the encoder more bits or the layer before more nodes, or lower fan_in";
+                return Err(Diagnostic::error(&codes::TRAIN_CONFIG, what).help(help).into());
             }
             inputs = layer.nodes;
         }

@@ -24,6 +24,8 @@ use super::wiring::Wiring;
 
 /// Nodes that a thread takes at a time.
 const CHUNK: usize = 32;
+/// Slots that a thread takes at a time.
+const SLOTS: usize = 2048;
 
 /// One application of a layer, to the bits below, the tables `[nodes, 2^k]` and the scores `[nodes * k, candidates]`.
 ///
@@ -43,16 +45,36 @@ pub fn choose(wiring: &Wiring, scores: &[f32]) -> Vec<u32> {
     if c == 1 {
         return wiring.index.clone();
     }
-    let best = |(rows, scores): (&[u32], &[f32])| {
-        // As one whole number, score above position, so that no branch has to guess which candidate leads.
-        let keys = scores.iter().zip((0u32..).map(|i| !i)).map(|(&score, place)| {
-            let bits = score.to_bits();
-            let ordered = bits ^ ((bits as i32 >> 31) as u32 | 1 << 31);
-            u64::from(ordered) << 32 | u64::from(place)
-        });
-        rows[keys.max().map_or(0, |key| !(key as u32) as usize)]
-    };
-    wiring.index.par_chunks(c).with_min_len(1024).zip(scores.par_chunks(c)).map(best).collect()
+    let mut chosen = vec![0; wiring.index.len() / c];
+    chosen
+        .par_chunks_mut(SLOTS)
+        .zip(wiring.index.par_chunks(SLOTS * c).zip(scores.par_chunks(SLOTS * c)))
+        .for_each(|(chosen, (index, scores))| widest(Choose { candidates: c, index, scores, chosen }));
+    chosen
+}
+
+struct Choose<'a> {
+    candidates: usize,
+    index: &'a [u32],
+    scores: &'a [f32],
+    chosen: &'a mut [u32],
+}
+
+impl Kernel for Choose<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let slots = self.index.chunks_exact(self.candidates).zip(self.scores.chunks_exact(self.candidates));
+        for ((index, scores), chosen) in slots.zip(self.chosen) {
+            // As one whole number, score above place, so that no branch has to guess which candidate leads.
+            let key = |(place, score): (u32, &f32)| {
+                let bits = score.to_bits();
+                let ordered = bits ^ ((bits as i32 >> 31) as u32 | 1 << 31);
+                u64::from(ordered) << 32 | u64::from(!place)
+            };
+            let best = (0..).zip(scores).map(key).fold(0, u64::max);
+            *chosen = index[!(best as u32) as usize];
+        }
+    }
 }
 
 impl LutLayer {

@@ -24,8 +24,8 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// Draws the wiring of a layer over `inputs` bits, which are at least `max(fan_in, candidates)`. `points` are the
-    /// positions of the inputs and empty where there are none.
+    /// Draws the wiring of a layer over `inputs` bits, at least `fan_in`. `points` are the positions of the inputs and
+    /// empty where there are none.
     pub fn draw(config: &config::Layer, inputs: usize, points: &[Point], rng: &mut Stream) -> Self {
         let (k, c) = (config.fan_in, config.candidates);
         let mut wiring = Self { fan_in: k, candidates: c, index: Vec::new(), centres: Vec::new() };
@@ -194,6 +194,9 @@ mod tests {
         let wiring = draw(&layer(20, 3, Kind::Random, 4), 5, &[]);
         assert!(wiring.index.chunks(4).all(distinct));
         assert!(wiring.index.chunks(12).all(|node| distinct(&[node[0], node[4], node[8]])));
+        // Fewer inputs than a slot has candidates: all of them, then again from the first.
+        let wiring = draw(&layer(20, 3, Kind::Random, 8), 5, &[]);
+        assert!(wiring.index.chunks(8).all(|slot| distinct(&slot[..5]) && slot[5..] == slot[..3]));
     }
 
     #[test]
