@@ -10,6 +10,7 @@
 //! It does not check: what an op from outside (`ext`) takes and gives; that two functions compute the same; that the
 //! primitives of a target can be placed (two outputs of a carry position, say); names of values; provenance.
 
+mod cause;
 mod op;
 
 use rustc_hash::FxHashSet;
@@ -237,18 +238,15 @@ impl Checker<'_> {
         }
         for id in order {
             let op = f.op(id);
-            let register = is_register(op.kind);
-            let data = if register { &op.operands[..1] } else { op.operands };
-            let mut known = data.iter().filter_map(|v| depth[v.index()]);
-            let first = known.next();
-            if let Some(other) = known.find(|&d| Some(d) != first) {
-                let text = format!("operands after {} and {other} registers meet here", first.unwrap_or(0));
-                self.error(&UNBALANCED, Subject::Op(self.index, id), text);
-                return;
-            }
-            let out = first.map(|d| d + u64::from(register));
-            for v in op.results() {
-                depth[v.index()] = out;
+            for (i, v) in op.results().enumerate() {
+                let mut known = cause::operands(f, op, i).filter_map(|v| depth[v.index()]);
+                let first = known.next();
+                if let Some(other) = known.find(|&d| Some(d) != first) {
+                    let text = format!("operands after {} and {other} registers meet here", first.unwrap_or(0));
+                    self.error(&UNBALANCED, Subject::Op(self.index, id), text);
+                    return;
+                }
+                depth[v.index()] = first.map(|d| d + u64::from(is_register(op.kind)));
             }
         }
         for port in &f.results {
