@@ -139,12 +139,12 @@ pub fn labels(path: &Path, samples: usize) -> Result<Vec<u16>> {
 }
 
 /// A problem of the simulator with a sample, told of the file that the sample is from.
-pub fn of_file(d: Box<Diagnostic>, path: &Path) -> Box<Diagnostic> {
+pub fn of_file(d: Diagnostic, path: &Path) -> Diagnostic {
     let detail = match &d.place {
         Place::Op(at) => at.clone(),
         _ => String::new(),
     };
-    Box::new(d.in_file(files::display(path), detail))
+    d.in_file(files::display(path), detail)
 }
 
 /// What a design says about each sample.

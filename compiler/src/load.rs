@@ -107,7 +107,12 @@ pub fn read(path: &Path) -> Outcome<Input> {
 
 /// Reads a `.blir`: parsed, resources loaded, verified.
 pub fn read_blir(path: &Path) -> Outcome<Module> {
-    parse_text(text(bytes(path)?, &shown(path))?, path)
+    let bytes = bytes(path)?;
+    if let Some(kind @ (Kind::Model | Kind::Blif)) = Kind::of(path, &bytes) {
+        let d = Diagnostic::error(&codes::INPUT_KIND, format!("a {}, where a .blir is needed", kind.name()));
+        return Err(d.in_file(shown(path), "").help("`blc compile` makes a `design.blir` of it").into());
+    }
+    parse_text(text(bytes, &shown(path))?, path)
 }
 
 fn parse_text(text: String, path: &Path) -> Outcome<Module> {

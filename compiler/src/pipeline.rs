@@ -66,7 +66,7 @@ impl Run<'_> {
         let folder = self.folder.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let path = folder.join(format!("blc-repro-{}.blir", failure.pass));
         if fs::write(&path, &failure.reproducer).is_ok() {
-            errors[0].notes.push(format!("{} reproduces it", files::display(&path)));
+            errors[0].notes.push(format!("{} reproduces it; its first lines say how", files::display(&path)));
         }
         kind(errors)
     }

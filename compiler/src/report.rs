@@ -5,6 +5,7 @@
 
 use blc_backends::sim::Program;
 use blc_ir::diag::Diagnostic;
+use blc_ir::eval::affine;
 use blc_ir::{Func, Module, Type};
 use blc_passes::count::{Area, count};
 use blc_passes::{PassRun, RunReport, Target};
@@ -124,9 +125,10 @@ impl Report {
         outputs: Vec<String>,
     ) -> blc_ir::Result<Self> {
         let count = count(f);
-        let latency_cycles = Program::compile(module, f)?.latency().ok().map(u64::from);
+        let latency_cycles = Program::compile(module, f)?.latency().ok();
         let period = Estimate::of(count.total.levels);
-        let quantisation = run.fact("thresholds").map(|thresholds| Quantisation {
+        let thresholds = run.fact("thresholds").filter(|_| affine(module, f).is_some());
+        let quantisation = thresholds.map(|thresholds| Quantisation {
             input_bits: f
                 .params
                 .iter()

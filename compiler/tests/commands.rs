@@ -1,5 +1,7 @@
 //! The commands as people type them.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The same command gives the same bytes, whatever the number of threads.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Wrong inputs: each gives one clear error, exit code 1 or 2, and leaves what was there as it was.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use blc_frontend::data::Elements;
@@ -44,6 +46,8 @@ const CASES: &[Case] = &[
     ("compile model.safetensors --target xc7 --input-bits 8", 2, &["--input-bits", "not real numbers"]),
     ("compile adder.blif --target xc7 --no-encoder", 2, &["--no-encoder", "adder.blif"]),
     ("compile adder.blif --target xc7 --no-head", 2, &["--no-head", "adder.blif"]),
+    ("compile staged.blir --target xc7 --stages 2", 2, &["--stages", "staged.blir", "hardware module"]),
+    ("compile model.safetensors --target xc7 --passes expand --stages 2", 2, &["--stages", "@default"]),
     ("compile model.safetensors --target xc7 --threads 0", 2, &["--threads"]),
     ("compile model.safetensors --target xc7 --stagse 2", 2, &["--stagse", "--stages"]),
     ("compile model.safetensors --target xc7 --print-ir-after fodl", 2, &["fodl", "did you mean `fold`?"]),
@@ -65,6 +69,7 @@ const CASES: &[Case] = &[
     ("sim adder.blir --input bits.npy", 1, &["bits.npy", "BL3121", "sample 1, %b"]),
     ("sim adder.blir --input good_bits.npy --scores s.npy", 1, &["adder.blir", "BL4023"]),
     ("sim adder.blir --input good_bits.npy --labels labels.npy", 1, &["adder.blir", "BL4023"]),
+    ("sim model.safetensors --input batch.npy", 1, &["model.safetensors", "BL4002", "blc compile"]),
     ("sim missing --input batch.npy", 1, &["missing", "BL4010", "blc compile"]),
     ("sim folder --input batch.npy", 1, &["folder", "BL4010"]),
     ("sim --input batch.npy --engine turbo", 2, &["turbo", "portable"]),
@@ -117,6 +122,9 @@ fn work() -> Work {
         "func @adder(%a: bit, %b: bit) -> (%s: bit) {\n    %s = lut(%a, %b) {table = 0x6} : bit\n    return %s\n  }";
     work.write("adder.blir", blir("", adder));
     work.write("cycle.blir", blir("", &adder.replace("lut(%a, %b)", "lut(%a, %s)")));
+    let staged = "hw.module @m(in %clk: clock, in %a: bit, out %y: bit) {latency = 1} {\n    \
+                  %y = seq.reg %a clock %clk {stage = 1, init = 0} : bit\n    hw.output %y\n  }";
+    work.write("staged.blir", blir("", staged));
     let named = |file: &str| {
         let hash = "0".repeat(64);
         let resources = format!("#t = resource \"{file}\"::\"enc.thresholds\" sha256:{hash}\n");

@@ -6,7 +6,7 @@ use blc_frontend::model::Dtype;
 use blc_frontend::{files, lower};
 use blc_ir::diag::Diagnostic;
 use blc_ir::verify::verify;
-use blc_ir::{Func, Level, Module};
+use blc_ir::{Elem, Func, Level, Module};
 use blc_passes::codes::NO_FUNCTION;
 use blc_passes::default::{self, Registers};
 use blc_passes::{Registry, RunReport};
@@ -50,8 +50,9 @@ pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
 }
 
 /// Compiles an input that was read since `start`.
-pub fn compile(args: &Compile, mut input: Input, start: Instant, registry: &Registry, ui: &Ui) -> Outcome<Compiled> {
-    let mut module = to_ir(args, &mut input)?;
+pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry, ui: &Ui) -> Outcome<Compiled> {
+    let mut module = to_ir(args, &input)?;
+    check_options(args, &module)?;
     module.target = Some(args.target.name().to_owned());
     let mut seconds = Seconds { read: start.elapsed().as_secs_f64(), ..Seconds::default() };
 
@@ -77,39 +78,52 @@ pub fn compile(args: &Compile, mut input: Input, start: Instant, registry: &Regi
 }
 
 /// The input as IR, without the parts that were not asked for.
-fn to_ir(args: &Compile, input: &mut Input) -> Outcome<Module> {
-    let unfit = |option: &str, why: &str| {
-        let d = Diagnostic::error(&codes::OPTION_UNFIT, format!("`{option}` does not fit: {why}"));
-        Failure::from(d.in_file(files::display(&args.input), "").help(format!("leave `{option}` out")))
+fn to_ir(args: &Compile, input: &Input) -> Outcome<Module> {
+    let (model, names) = match &input.design {
+        Design::Model(model, names) => (model, names),
+        Design::Module(_) if args.no_encoder => return Err(unfit(args, "--no-encoder", "only a model has an encoder")),
+        Design::Module(_) if args.no_head => return Err(unfit(args, "--no-head", "only a model has a head")),
+        Design::Module(module) => return Ok(module.clone()),
     };
-    let flags =
-        [("--no-encoder", args.no_encoder), ("--no-head", args.no_head), ("--input-bits", args.input_bits.is_some())];
-    match &input.design {
-        Design::Model(model, names) => {
-            if args.no_encoder && model.dtype == Dtype::Bit {
-                return Err(unfit("--no-encoder", "the model has no encoder"));
-            }
-            if args.no_head && model.classes().is_none() {
-                return Err(unfit("--no-head", "the model has no head"));
-            }
-            if args.input_bits.is_some() && (model.dtype != Dtype::F32 || args.no_encoder) {
-                return Err(unfit("--input-bits", "the inputs are not real numbers"));
-            }
-            let mut model = model.clone();
-            if args.no_encoder {
-                model = model.without_encoder();
-            }
-            if args.no_head {
-                model = model.without_head();
-            }
-            model.validate()?;
-            Ok(lower::to_ir(&model, &input.file, names))
-        }
-        Design::Module(module) => match flags.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(unfit(option, "a netlist has no encoder, no head and no real inputs")),
-            None => Ok(module.clone()),
-        },
+    if args.no_encoder && model.dtype == Dtype::Bit {
+        return Err(unfit(args, "--no-encoder", "the model has no encoder"));
     }
+    if args.no_head && model.classes().is_none() {
+        return Err(unfit(args, "--no-head", "the model has no head"));
+    }
+    let mut model = model.clone();
+    if args.no_encoder {
+        model = model.without_encoder();
+    }
+    if args.no_head {
+        model = model.without_head();
+    }
+    model.validate()?;
+    Ok(lower::to_ir(&model, &input.file, names))
+}
+
+/// Whether the options of the default pipeline reach it, and what they are about.
+fn check_options(args: &Compile, module: &Module) -> Outcome {
+    let options = [("--stages", args.stages.is_some()), ("--input-bits", args.input_bits.is_some())];
+    let Some((option, _)) = options.into_iter().find(|(_, given)| *given) else { return Ok(()) };
+    if !args.passes.contains("@default") {
+        let why = "it belongs to `@default`, which `--passes` does not name; give the pass the option there";
+        return Err(unfit(args, option, why));
+    }
+    let hw = module.top().is_some_and(|f| f.level() == Level::Hw);
+    if args.stages.is_some() && hw {
+        return Err(unfit(args, "--stages", "a hardware module has its registers already"));
+    }
+    let real = module.top().is_some_and(|f| f.params.iter().any(|p| f.ty(p.value).elem == Elem::F32));
+    if args.input_bits.is_some() && !real {
+        return Err(unfit(args, "--input-bits", "the inputs are not real numbers"));
+    }
+    Ok(())
+}
+
+fn unfit(args: &Compile, option: &str, why: &str) -> Failure {
+    let d = Diagnostic::error(&codes::OPTION_UNFIT, format!("`{option}` does not fit: {why}"));
+    d.in_file(files::display(&args.input), "").help(format!("leave `{option}` out")).into()
 }
 
 /// What `@default` stands for.

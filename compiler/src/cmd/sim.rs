@@ -37,7 +37,7 @@ pub fn run(args: &Sim, ui: &Ui) -> Outcome {
     let labels = args.labels.as_ref().map(|path| batch::labels(path, batch.samples())).transpose()?;
     let simulator = Simulator::new(&module, f, args.engine)?;
     let start = Instant::now();
-    let outputs = simulator.run(&batch.input()).map_err(|d| batch::of_file(d, &args.input))?;
+    let outputs = simulator.run(&batch.input()).map_err(|d| batch::of_file(*d, &args.input))?;
     let seconds = start.elapsed().as_secs_f64();
     let answers = Answers::new(f, &outputs);
 

@@ -1,6 +1,6 @@
 //! What the command-line tests share: a folder to work in, the binary, and a small model.
 
-#![allow(dead_code)] // Not every test file uses all of it.
+#![allow(dead_code, missing_docs)] // Not every test file uses all of it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,73 @@
+//! Training and quickstart, as people type them.
+#![cfg(feature = "train")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use blc_frontend::model::Model;
+use common::Work;
+
+const EPOCHS: usize = 8;
+
+#[test]
+fn an_interrupted_run_keeps_its_best_model_and_goes_on() {
+    let work = Work::new();
+    let args = format!("train --data digits --epochs {EPOCHS} -v");
+    work.blc(&format!("{args} -o whole.safetensors")).fine();
+
+    let files = "--checkpoint run.safetensors -o part.safetensors";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_blc"))
+        .args(format!("{args} {files}").split(' '))
+        .current_dir(work.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut talk = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(talk.any(|line| line.starts_with("epoch 1/")), "no epoch ended");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    assert!(talk.any(|line| line.contains("stopping")), "Ctrl-C is not heard");
+    let mut table = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut table).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(table.contains("interrupted") && !table.contains("test "), "{table}");
+    Model::read(&work.path("part.safetensors")).unwrap();
+
+    let table = work.blc(&format!("{args} --resume {files}")).fine().stdout;
+    assert!(table.contains("test ") && !table.contains("interrupted"), "{table}");
+    let [whole, part] = ["whole", "part"].map(|n| fs::read(work.path(&format!("{n}.safetensors"))).unwrap());
+    assert!(whole == part, "a resumed run gives another model");
+}
+
+#[test]
+fn quickstart_agrees_on_every_sample() {
+    let work = Work::new();
+    let said = work.blc("quickstart -o out").fine();
+    let rows: Vec<Vec<&str>> = said.stdout.lines().map(|l| l.split_whitespace().collect()).collect();
+    let row = |name: &str| rows.iter().find(|r| r.first() == Some(&name)).unwrap_or_else(|| panic!("{}", said.stdout));
+    let ["trainer", "(hard)", samples, accuracy, "%"] = row("trainer")[..] else { panic!("{}", said.stdout) };
+    assert!(accuracy.parse::<f64>().unwrap() >= 95.0, "{}", said.stdout);
+    for name in ["evaluator", "simulator"] {
+        assert_eq!(row(name)[1..], [samples, accuracy, "%", samples, samples], "{}", said.stdout);
+    }
+    let installed =
+        Command::new("iverilog").arg("-V").output().is_ok() && Command::new("vvp").arg("-V").output().is_ok();
+    match installed {
+        true => {
+            assert_eq!(row("Verilog")[1..], ["(Icarus)", samples, accuracy, "%", samples, samples], "{}", said.stdout)
+        }
+        false => assert_eq!(row("Verilog")[1..], ["(Icarus)", "not", "installed"], "{}", said.stdout),
+    }
+    for part in ["encoder", "logic", "head", "total"] {
+        assert!(row(part)[1].parse::<u32>().unwrap() > 0, "{}", said.stdout);
+    }
+    let files = ["model.safetensors", "design.blir", "digits.v", "digits_tb.v", "digits.blif", "report.json"];
+    for file in files {
+        assert!(work.path("out").join(file).exists(), "{file}");
+    }
+}
