@@ -1,1 +1,12 @@
-//! placeholder
+//! What a design becomes: netlists for other tools, and a simulator.
+
+pub mod blif;
+pub mod codes;
+pub mod dot;
+pub mod emit;
+pub mod expr;
+pub mod names;
+pub mod nets;
+pub mod sim;
+pub mod sop;
+pub mod verilog;

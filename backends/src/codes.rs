@@ -1,0 +1,50 @@
+//! The problems this crate reports. BL30xx netlists and other emitted text, BL31xx the simulator.
+
+blc_ir::codes! {
+    BL3001 = EMIT_LEVEL: "a function at the wrong level for an output format",
+        "Verilog is made of an `hw.module`, BLIF of that or of a function at bit level. `blc compile` lowers a model that far; \
+         for a `.blir` file of a higher level, name the passes that lower it.";
+    BL3002 = EMIT_OP: "an op that an output format cannot express",
+        "Netlists are made of lookup tables, registers, wires and a target's primitives. Words of encoder and head have to be \
+         lowered to bits first, ops from outside by a pass of whoever added them.";
+    BL3003 = NETLIST_SIZE: "too large for a netlist",
+        "All values of a function may have 2^27 bits together, its ports 2^24.";
+    BL3004 = FORMAT: "an unknown output format",
+        "The formats are those that the help text lists.";
+    BL3005 = DOT_SIZE: "too large to draw",
+        "A drawing of more than some thousand nodes shows nothing, and Graphviz takes hours over it. Draw one function, or \
+         take Verilog or BLIF for other tools.";
+    BL3010 = VECTORS: "test vectors that do not fit the design",
+        "A vector has one packed value for each input and each output port, in the order of the ports and without the \
+         clock, every element below 2^width. There must be at least one: a check of nothing proves nothing.";
+    BL3011 = TESTBENCH_LATENCY: "a design with registers but without a latency",
+        "A testbench compares outputs with inputs of `latency` cycles before. The pass `pipeline` writes the attribute; a \
+         design with feedback has none and needs a testbench of its own.";
+    BL3101 = SIM_SIZE: "too large to simulate at once",
+        "A design may have 2^26 tables and registers; a run may not need more memory for its outputs than a process can have. \
+         Run samples in several parts.";
+    BL3110 = SIM_FEEDBACK: "a design with feedback cannot run sample by sample",
+        "Where a register's content depends on itself, the outputs of one sample depend on the samples before it, and there \
+         is no steady state. Such a design runs cycle by cycle only.";
+    BL3111 = SIM_UNBALANCED: "paths with different numbers of registers meet",
+        "Signals of different cycles, hence of different samples, would mix in one value. A pipeline needs the same number of \
+         registers on every path from an input to an output; the pass `pipeline` makes it so. Otherwise the design runs \
+         cycle by cycle only.";
+    BL3112 = SIM_LATENCY: "outputs of different latency",
+        "One output shows a sample cycles before another does. Balance them with registers (pass `pipeline`), or run the \
+         design cycle by cycle.";
+    BL3120 = SIM_SHAPE: "inputs of another shape than the design's",
+        "A row has one number for each element of each input port, in the order of the ports; the clock has none.";
+    BL3121 = SIM_VALUE: "a number that does not fit an input",
+        "An input of n bits takes numbers below 2^n, a single bit 0 or 1. Nothing is cut off silently: the hardware would see \
+         another number than the one in the file.";
+    BL3122 = SIM_NAN: "a feature that is not a number",
+        "NaN has no place among the thresholds, and no code of the input's word stands for it.";
+    BL3123 = SIM_REAL: "real numbers for a design that takes whole ones",
+        "A design made of a model with f32 inputs says how a real number becomes a word (attributes `offset` and `step`). \
+         This one does not, and guessing a scale would give wrong results.";
+    BL3124 = SIM_LANES: "too many streams for one machine",
+        "A machine steps up to 512 independent streams side by side.";
+    BL3130 = SIM_ENGINE: "an unknown simulation engine",
+        "The engines are `auto`, `portable` and `reference`.";
+}
