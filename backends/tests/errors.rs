@@ -1,4 +1,5 @@
 //! Designs and vectors that cannot be emitted, each refused by name.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

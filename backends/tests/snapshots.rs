@@ -1,4 +1,5 @@
 //! What is emitted for small designs, byte for byte.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What is emitted, read and judged by tools that others wrote: Icarus, Verilator, Yosys, ABC.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -37,7 +38,7 @@ fn simulate(folder: &Path, sources: &[String], args: &[&str]) -> String {
     let mut args = [&["-n", "tb.vvp"], args].concat();
     args.retain(|a| !a.is_empty());
     let (_, text) = run(folder, "vvp", &args);
-    text.lines().filter(|l| !l.contains("$finish")).next_back().unwrap_or_default().to_string()
+    text.lines().rfind(|l| !l.contains("$finish")).unwrap_or_default().to_string()
 }
 
 /// Writes a design, its testbench and its vectors; gives the sources.

@@ -156,6 +156,10 @@ fn write(
         }
     }
     writeln!(out, "{}\n  );\n", connections.join(","))?;
+    if f.clock().is_none() {
+        // The stimulus counts in its cycles all the same.
+        out.push_str("  wire unused = &{1'b0, clock};\n\n");
+    }
     out.push_str("  task embed;\n    begin\n");
     for (i, (input, output)) in lines.iter().enumerate() {
         writeln!(out, "      inputs[{i}] = {in_bits}'h{input};\n      outputs[{i}] = {out_bits}'h{output};")?;

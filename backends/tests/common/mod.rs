@@ -1,5 +1,5 @@
 //! Small designs, and other people's tools to check them with.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
