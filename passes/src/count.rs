@@ -5,13 +5,13 @@
 //! - `port_inverters`: LUTs of one input that sit directly on a port, with nothing but wires between; in neither figure.
 //!   Any other LUT of one input takes a site (`luts`), but is no function.
 //! - `levels`: sites on the longest path between ports and registers; of a part or layer, the most of its own sites on a
-//!   path (for a layer: one after the other). Carry chains and wide multiplexers are no levels.
+//!   path (for a layer: one after the other). Both outputs of a site are as late as its latest pin, as timing tools have
+//!   it. Carry chains and wide multiplexers are no levels.
 //!
 //! An op counts for the part and layer of its first origin, an `xc7.lut6_2` with both its functions for that of the first.
 //! Words (before the head is lowered) cost nothing here.
 
 use blc_ir::order::is_register;
-use blc_ir::table::{support, widen};
 use blc_ir::{Func, Op, OpKind, Part, Value};
 use serde::Serialize;
 
@@ -74,19 +74,19 @@ pub fn count(f: &Func) -> Count {
         if is_register(op.kind) {
             continue;
         }
-        for (output, result) in op.results().enumerate() {
-            let mut d = latest(op, output, layer, &depth);
-            if area.luts > 0 {
-                d.total += 1;
-                d.by_part[part] += 1;
-                d.in_layer += 1;
-                if let Some(layer) = layer {
-                    let levels = &mut count.by_layer[layer].1.levels;
-                    *levels = d.in_layer.max(*levels);
-                }
-                count.by_part[part].levels = d.by_part[part].max(count.by_part[part].levels);
-                count.total.levels = d.total.max(count.total.levels);
+        let mut d = latest(op, layer, &depth);
+        if area.luts > 0 {
+            d.total += 1;
+            d.by_part[part] += 1;
+            d.in_layer += 1;
+            if let Some(layer) = layer {
+                let levels = &mut count.by_layer[layer].1.levels;
+                *levels = d.in_layer.max(*levels);
             }
+            count.by_part[part].levels = d.by_part[part].max(count.by_part[part].levels);
+            count.total.levels = d.total.max(count.total.levels);
+        }
+        for result in op.results() {
             depth[result.index()] = d;
         }
     }
@@ -123,19 +123,12 @@ fn cost(op: Op<'_>, ports: &Ports) -> Area {
     }
 }
 
-/// The latest operands that the result of that number depends on.
-fn latest(op: Op<'_>, output: usize, layer: Option<usize>, depth: &[Depth]) -> Depth {
-    let read = match op.kind {
-        OpKind::Xc7Lut6_2 { init } => support(if output == 0 { init } else { widen(init, 5) }),
-        _ => u8::MAX,
-    };
+/// The latest operands, as seen from an op of a layer.
+fn latest(op: Op<'_>, layer: Option<usize>, depth: &[Depth]) -> Depth {
     let wire = is_wire(op.kind);
     let mut latest = Depth { layer, ..Depth::default() };
-    for (j, v) in op.operands.iter().enumerate() {
+    for v in op.operands {
         let d = depth[v.index()];
-        if j < 8 && read >> j & 1 == 0 {
-            continue;
-        }
         latest.total = latest.total.max(d.total);
         for (a, b) in latest.by_part.iter_mut().zip(d.by_part) {
             *a = b.max(*a);

@@ -1,14 +1,15 @@
 //! Which two lookup tables share a LUT6_2 site: those that read at most five different bits together.
 //!
 //! A matching in the graph of such pairs, as large as is cheap to find: greedy, the functions of fewest choices first, then
-//! augmenting paths. No pair may close a loop through its site, not even one that no signal takes: tools would see a
-//! combinational cycle. Functions of the same level never do; across levels, paths are searched.
+//! augmenting paths. Timing tools see a path from every pin of a site to both outputs, also where no signal takes it. So no
+//! pair may close a loop through its site, nor may the longest path get longer by such steps. Both of a pair are of the same
+//! pipeline stage: otherwise a site would read its own output of an earlier cycle.
 //!
 //! Pairs of functions that read the same bits come first, among them those near in program order; functions of nothing in
 //! common share a site only where no other partner is left.
 
 use blc_ir::order::is_register;
-use blc_ir::{Func, OpId, OpKind, Value};
+use blc_ir::{Func, Op, OpId, OpKind, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -28,7 +29,7 @@ const UNRELATED: usize = 6;
 const MAX_PATH: usize = 16;
 
 /// Steps for each op to lift levels.
-const LIFTS: usize = 256;
+const LIFTS: usize = 32;
 
 /// Functions visited by one search for an augmenting path, ops by one search for a loop.
 const MAX_SEARCH: usize = 512;
@@ -38,11 +39,16 @@ struct Function {
     op: OpId,
     /// Rising.
     inputs: SmallVec<[Value; SITE_INPUTS]>,
+    /// Registers between the ports and it.
+    stage: u32,
 }
 
 impl Function {
-    /// Inputs of both, if a site has as many.
+    /// How many inputs they have in common, if one site can hold both.
     fn shared(&self, other: &Self) -> Option<usize> {
+        if self.stage != other.stage {
+            return None;
+        }
         let shared = self.inputs.iter().filter(|v| other.inputs.contains(v)).count();
         (self.inputs.len() + other.inputs.len() - shared <= SITE_INPUTS).then_some(shared)
     }
@@ -68,28 +74,42 @@ pub fn pairs(f: &Func, unrelated: bool) -> Vec<(OpId, OpId)> {
     matching.mates.iter().enumerate().filter_map(pair).collect()
 }
 
+/// Registers on the way from the ports to each value. Without feedback a stage is behind those before it.
+fn stages(f: &Func) -> Vec<u32> {
+    let mut stages = vec![0; f.value_count()];
+    for (_, op) in f.ops() {
+        let latest = op.operands.iter().map(|v| stages[v.index()]).max().unwrap_or(0);
+        for v in op.results() {
+            stages[v.index()] = latest + u32::from(is_register(op.kind));
+        }
+    }
+    stages
+}
+
 fn functions(f: &Func) -> Vec<Function> {
+    let stages = stages(f);
     let luts = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. }) && op.operands.len() > 1);
-    let function = |(id, op): (OpId, blc_ir::Op<'_>)| {
+    let function = |(id, op): (OpId, Op<'_>)| {
         let mut inputs: SmallVec<[Value; 6]> = op.operands.into();
         inputs.sort_unstable();
         inputs.dedup();
-        (inputs.len() <= SITE_INPUTS).then(|| Function { op: id, inputs: inputs.as_slice().into() })
+        let stage = stages[op.result().index()];
+        (inputs.len() <= SITE_INPUTS).then(|| Function { op: id, inputs: inputs.as_slice().into(), stage })
     };
     luts.filter_map(function).collect()
 }
 
 /// Functions matched in pairs. Partners are listed best first.
-struct Matching {
+struct Matching<'a> {
     functions: Vec<Function>,
     mates: Vec<Option<u32>>,
-    levels: Levels,
+    levels: Levels<'a>,
     /// By which search a function was visited last.
     visited: Vec<u32>,
     search: u32,
 }
 
-impl Matching {
+impl Matching<'_> {
     /// For each function those that it can share a site with and some bit: most bits in common first, then those of the
     /// nearest level and place.
     fn partners(&self) -> Vec<Vec<u32>> {
@@ -131,7 +151,10 @@ impl Matching {
                 let at = list.partition_point(|&p| (self.level(p), p) < (self.level(i), i));
                 let near = &list[at.saturating_sub(UNRELATED)..(at + 1 + UNRELATED).min(list.len())];
                 let known = &mut partners[i as usize];
-                for &p in near.iter().filter(|&&p| p != i && self.inputs(i) + self.inputs(p) <= SITE_INPUTS) {
+                for &p in near
+                    .iter()
+                    .filter(|&&p| p != i && self.functions[i as usize].shared(&self.functions[p as usize]).is_some())
+                {
                     if !known.contains(&p) {
                         known.push(p);
                     }
@@ -145,7 +168,7 @@ impl Matching {
     }
 
     fn level(&self, i: u32) -> u32 {
-        self.levels.of(self.functions[i as usize].op)
+        self.levels.of(self.op(i))
     }
 
     fn distance(&self, i: u32, p: u32) -> (u32, u32) {
@@ -156,20 +179,36 @@ impl Matching {
         self.mates[i as usize].is_none()
     }
 
-    /// Pairs two free functions, unless that closes a loop.
+    fn op(&self, i: u32) -> OpId {
+        self.functions[i as usize].op
+    }
+
+    /// Pairs two free functions where [`Levels::join`] lets it.
     fn join(&mut self, a: u32, b: u32) -> bool {
-        let joined = self.levels.join(self.functions[a as usize].op, self.functions[b as usize].op);
+        let joined = self.levels.join(self.op(a), self.op(b));
         if joined {
-            self.mates[a as usize] = Some(b);
-            self.mates[b as usize] = Some(a);
+            self.set(a, Some(b));
         }
         joined
     }
 
     fn part(&mut self, a: u32, b: u32) {
-        self.levels.part(self.functions[a as usize].op, self.functions[b as usize].op);
-        self.mates[a as usize] = None;
-        self.mates[b as usize] = None;
+        self.levels.part(self.op(a), self.op(b));
+        self.set(a, None);
+        self.set(b, None);
+    }
+
+    /// Two functions that were parted, together again.
+    fn rejoin(&mut self, a: u32, b: u32) {
+        self.levels.tie(self.op(a), self.op(b));
+        self.set(a, Some(b));
+    }
+
+    fn set(&mut self, a: u32, mate: Option<u32>) {
+        self.mates[a as usize] = mate;
+        if let Some(b) = mate {
+            self.mates[b as usize] = Some(a);
+        }
     }
 
     /// Greedy, then along augmenting paths.
@@ -202,6 +241,9 @@ impl Matching {
                 continue;
             }
             *fuel -= 1;
+            if !self.levels.fits(self.op(end), self.op(p)) {
+                continue;
+            }
             self.visited[p as usize] = self.search;
             path.push(p);
             let Some(mate) = self.mates[p as usize] else { return true };
@@ -225,18 +267,20 @@ impl Matching {
         let joined = path.chunks(2).take_while(|pair| self.join(pair[0], pair[1])).count();
         if joined < path.len() / 2 {
             path.chunks(2).take(joined).for_each(|pair| self.part(pair[0], pair[1]));
-            // Legal before, so legal again.
-            inner.chunks(2).for_each(|pair| {
-                self.join(pair[0], pair[1]);
-            });
+            inner.chunks(2).for_each(|pair| self.rejoin(pair[0], pair[1]));
         }
     }
 }
 
-/// A number for every op that rises along every path from LUT to LUT, the same for both of a pair: as long as there is
-/// one, there is no loop.
-struct Levels {
-    level: Vec<u32>,
+/// Levels of ops as timing tools see them: a path leads from every input of a pair to every output.
+struct Levels<'a> {
+    f: &'a Func,
+    /// LUTs before an op on the longest path to it (at least: after a pair has parted it may be less).
+    before: Vec<u32>,
+    /// LUTs after an op on the longest path from it (at least).
+    after: Vec<u32>,
+    /// Most LUTs before and after any LUT.
+    most: u32,
     mates: Vec<Option<OpId>>,
     is_lut: Vec<bool>,
     users: Vec<OpId>,
@@ -247,34 +291,37 @@ struct Levels {
     fuel: usize,
 }
 
-impl Levels {
-    fn new(f: &Func) -> Self {
+impl<'a> Levels<'a> {
+    fn new(f: &'a Func) -> Self {
         let n = f.op_count();
-        let is_lut: Vec<bool> = f.ops().map(|(_, op)| matches!(op.kind, OpKind::Lut { .. })).collect();
-        let reads = || {
-            let ops = f.ops().filter(|(_, op)| !is_register(op.kind));
-            ops.flat_map(|(id, op)| op.operands.iter().filter_map(move |&v| Some((f.def_op(v)?, id))))
-        };
-        let mut level = vec![0; n];
+        // Inverters are left out: at ports they are none of the logic's levels.
+        let is_lut = |op: Op<'_>| matches!(op.kind, OpKind::Lut { .. }) && op.operands.len() > 1;
+        let is_lut: Vec<bool> = f.ops().map(|(_, op)| is_lut(op)).collect();
+        let (mut before, mut after) = (vec![0; n], vec![0; n]);
         let mut ends = vec![0u32; n];
-        for (def, user) in reads() {
+        for (def, user) in reads(f, f.op_ids()) {
             ends[def.index()] += 1;
-            level[user.index()] = level[user.index()].max(level[def.index()] + u32::from(is_lut[def.index()]));
+            before[user.index()] = before[user.index()].max(before[def.index()] + u32::from(is_lut[def.index()]));
         }
+        for (def, user) in reads(f, f.op_ids().rev()) {
+            after[def.index()] = after[def.index()].max(after[user.index()] + u32::from(is_lut[user.index()]));
+        }
+        let most = (0..n).filter(|&op| is_lut[op]).map(|op| before[op] + after[op]).max().unwrap_or(0);
         let mut total = 0;
         for end in &mut ends {
             total += std::mem::replace(end, total);
         }
         let mut users = vec![OpId(0); total as usize];
-        for (def, user) in reads() {
+        for (def, user) in reads(f, f.op_ids()) {
             users[ends[def.index()] as usize] = user;
             ends[def.index()] += 1;
         }
-        Self { level, mates: vec![None; n], is_lut, users, ends, seen: vec![0; n], search: 0, fuel: LIFTS * n }
+        let (mates, seen) = (vec![None; n], vec![0; n]);
+        Self { f, before, after, most, mates, is_lut, users, ends, seen, search: 0, fuel: LIFTS * n }
     }
 
     fn of(&self, op: OpId) -> u32 {
-        self.level[op.index()]
+        self.before[op.index()]
     }
 
     fn users(&self, op: OpId) -> &[OpId] {
@@ -282,23 +329,47 @@ impl Levels {
         &self.users[start..self.ends[op.index()] as usize]
     }
 
-    /// Makes two ops one, where no path leads from one to the other (or a search for it stays short).
+    /// LUTs before and after two ops made one.
+    fn joint(&self, a: OpId, b: OpId) -> (u32, u32) {
+        (self.of(a).max(self.of(b)), self.after[a.index()].max(self.after[b.index()]))
+    }
+
+    /// Whether the longest path stays as long with two ops made one.
+    fn fits(&self, a: OpId, b: OpId) -> bool {
+        let (before, after) = self.joint(a, b);
+        before + after <= self.most
+    }
+
+    /// Makes two ops one, where no path leads from one to the other (or a search for it stays short) and none gets longer
+    /// than the longest.
     fn join(&mut self, a: OpId, b: OpId) -> bool {
         let (low, high) = if self.of(a) <= self.of(b) { (a, b) } else { (b, a) };
-        let same = self.of(low) == self.of(high);
-        if !same && (self.fuel == 0 || self.leads_to(low, high)) {
+        let above = self.of(low) < self.of(high);
+        if !self.fits(a, b) || above && (self.fuel == 0 || self.leads_to(low, high)) {
             return false;
         }
+        self.tie(a, b);
+        true
+    }
+
+    /// Makes two ops one, unchecked.
+    fn tie(&mut self, a: OpId, b: OpId) {
         self.mates[a.index()] = Some(b);
         self.mates[b.index()] = Some(a);
-        self.raise(low, self.of(high));
-        true
+        let (before, after) = self.joint(a, b);
+        self.lift_before(a, before);
+        self.lift_after(a, after);
     }
 
     /// Makes them two again. Levels stay valid.
     fn part(&mut self, a: OpId, b: OpId) {
         self.mates[a.index()] = None;
         self.mates[b.index()] = None;
+    }
+
+    /// An op and the one it is paired with.
+    fn site(&self, op: OpId) -> impl Iterator<Item = OpId> + use<> {
+        [Some(op), self.mates[op.index()]].into_iter().flatten()
     }
 
     /// Whether a path leads up from `low` to `high`. Levels rise along it, so few ops lie between.
@@ -308,16 +379,15 @@ impl Levels {
         let mut work = vec![low];
         let mut visited = 0;
         while let Some(op) = work.pop() {
-            for op in [Some(op), self.mates[op.index()]].into_iter().flatten() {
+            for op in self.site(op) {
                 for i in 0..self.users(op).len() {
                     let user = self.users(op)[i];
                     visited += 1;
                     if user == high || self.mates[user.index()] == Some(high) || visited > MAX_SEARCH {
                         return true;
                     }
-                    if self.of(user) <= limit
-                        && std::mem::replace(&mut self.seen[user.index()], self.search) != self.search
-                    {
+                    let seen = std::mem::replace(&mut self.seen[user.index()], self.search) == self.search;
+                    if self.of(user) <= limit && !seen {
                         work.push(user);
                     }
                 }
@@ -327,17 +397,38 @@ impl Levels {
     }
 
     /// Lifts an op to a level, its mate with it, and what they feed above them.
-    fn raise(&mut self, op: OpId, level: u32) {
+    fn lift_before(&mut self, op: OpId, level: u32) {
         let mut work = vec![(op, level)];
         while let Some((op, level)) = work.pop() {
             self.fuel = self.fuel.saturating_sub(1);
-            for op in [Some(op), self.mates[op.index()]].into_iter().flatten() {
-                if self.of(op) < level {
-                    self.level[op.index()] = level;
+            for op in self.site(op) {
+                if self.before[op.index()] < level {
+                    self.before[op.index()] = level;
                     let above = level + u32::from(self.is_lut[op.index()]);
                     work.extend(self.users(op).iter().map(|&user| (user, above)));
                 }
             }
         }
     }
+
+    /// The same from the other end.
+    fn lift_after(&mut self, op: OpId, level: u32) {
+        let mut work = vec![(op, level)];
+        while let Some((op, level)) = work.pop() {
+            self.fuel = self.fuel.saturating_sub(1);
+            for op in self.site(op) {
+                if self.after[op.index()] < level {
+                    self.after[op.index()] = level;
+                    let below = level + u32::from(self.is_lut[op.index()]);
+                    work.extend(reads(self.f, [op]).map(|(def, _)| (def, below)));
+                }
+            }
+        }
+    }
+}
+
+/// What ops read within a cycle: the op that makes it, and the reader.
+fn reads(f: &Func, ops: impl IntoIterator<Item = OpId>) -> impl Iterator<Item = (OpId, OpId)> {
+    let ops = ops.into_iter().filter(|&id| !is_register(f.op(id).kind));
+    ops.flat_map(move |id| f.op(id).operands.iter().filter_map(move |&v| Some((f.def_op(v)?, id))))
 }

@@ -52,6 +52,7 @@ proptest! {
             prop_assert_eq!(after.lut_functions, before.lut_functions);
             prop_assert_eq!((after.ffs, after.port_inverters), (before.ffs, before.port_inverters));
             prop_assert!(after.luts <= before.luts);
+            prop_assert!(after.levels <= before.levels);
             let sites = g.ops().filter(|(_, op)| matches!(op.kind, OpKind::Xc7Lut6_2 { .. })).count() as u64;
             prop_assert_eq!(after.luts + sites, before.luts);
             assert!(options != "{pair=false}" || sites == 0);
@@ -123,22 +124,28 @@ fn matching_is_close_to_the_largest() {
 
 #[test]
 fn no_loop_through_sites() {
-    // a feeds c, d feeds b: the pairs (a, b) and (c, d) are each legal, but not both.
-    let mut f = Func::new("f", FuncKind::Func);
-    let x: Vec<Value> = (0..6).map(|i| f.add_param(format!("x{i}"), Type::BIT)).collect();
-    let lut =
-        |f: &mut Func, x: &[Value]| f.lut(0x6996_9669_9669_6996 & blc_ir::table::mask(x.len()), x, LocId::UNKNOWN);
-    let a = lut(&mut f, &x[..4]);
-    let d = lut(&mut f, &x[2..6]);
-    let b = lut(&mut f, &[x[0], x[1], x[2], d]);
-    let c = lut(&mut f, &[x[3], x[4], x[5], a]);
-    for (i, v) in [a, b, c, d].into_iter().enumerate() {
-        f.add_result(format!("y{i}"), v);
+    // a feeds c, d feeds b: the pairs (a, b) and (c, d) are each legal, but not both. Each makes a path longer: that is
+    // only right where there is a longer one anyway.
+    for (deep, expected) in [(0, 0), (4, 1)] {
+        let mut f = Func::new("f", FuncKind::Func);
+        let x: Vec<Value> = (0..6).map(|i| f.add_param(format!("x{i}"), Type::BIT)).collect();
+        let parity =
+            |f: &mut Func, x: &[Value]| f.lut(0x6996_9669_9669_6996 & blc_ir::table::mask(x.len()), x, LocId::UNKNOWN);
+        let a = parity(&mut f, &x[..4]);
+        let d = parity(&mut f, &x[2..6]);
+        let b = parity(&mut f, &[x[0], x[1], x[2], d]);
+        let c = parity(&mut f, &[x[3], x[4], x[5], a]);
+        // Six inputs: no partners.
+        let long = (0..deep).fold(x[0], |y, _| f.lut(1 << 63, &[y, x[1], x[2], x[3], x[4], x[5]], LocId::UNKNOWN));
+        for (i, v) in [a, b, c, d, long].into_iter().enumerate() {
+            f.add_result(format!("y{i}"), v);
+        }
+        assert_eq!(pairs(&f, true).len(), expected);
+        let g = lowered(&f, "pipeline{stages=0},to-xc7");
+        assert_eq!(tables(&g), tables(&f));
+        assert_eq!(count(&g).total.luts, 4 + deep - expected as u64);
+        assert_eq!(count(&g).total.levels, deep.max(2));
     }
-    assert_eq!(pairs(&f, true).len(), 1);
-    let g = lowered(&f, "pipeline{stages=0},to-xc7");
-    assert_eq!(tables(&g), tables(&f));
-    assert_eq!(count(&g).total.luts, 3);
 }
 
 #[test]

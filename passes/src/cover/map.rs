@@ -6,7 +6,7 @@
 //! - *depth*: the earliest arrival;
 //! - *flow*: the area of the cone below, each leaf's divided among its uses (as estimated from the round before);
 //! - *exact*: the area that the choice really adds to the cover as it stands, counted over reference counts. Such rounds
-//!   never make the cover worse.
+//!   never make the cover larger, unless it had too many levels.
 
 use super::cut::{Cut, MAX};
 use super::net::Net;

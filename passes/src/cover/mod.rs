@@ -52,7 +52,8 @@ impl Default for CoverOptions {
 
 impl PassSpec for Cover {
     const NAME: &'static str = "cover";
-    const SUMMARY: &'static str = "covers the logic with as few LUTs of k inputs (or sites) as it can, by priority cuts";
+    const SUMMARY: &'static str =
+        "covers the logic with as few LUTs of k inputs (or sites) as it can, by priority cuts";
     const LEVEL: Level = Level::Bit;
     type Options = CoverOptions;
 
