@@ -72,7 +72,7 @@ pub fn fingerprint(config: &Config, data: &Dataset) -> Result<String> {
 }
 
 /// Writes the state, completely or not at all.
-pub fn save(path: &Path, fingerprint: &str, network: &mut Network, progress: &Progress) -> Result<()> {
+pub fn save(path: &Path, fingerprint: &str, network: &Network, progress: &Progress) -> Result<()> {
     let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     for (i, (name, parameter)) in network.parameters().enumerate() {
@@ -80,8 +80,9 @@ pub fn save(path: &Path, fingerprint: &str, network: &mut Network, progress: &Pr
         if let Some(best) = &progress.best {
             entries.push((format!("best.{name}"), bytes(&best.values[i])));
         }
-        entries.push((format!("{name}.mean"), bytes(&parameter.moments[0])));
-        entries.push((format!("{name}.square"), bytes(&parameter.moments[1])));
+        let [mean, square] = &parameter.state().moments;
+        entries.push((format!("{name}.mean"), bytes(mean)));
+        entries.push((format!("{name}.square"), bytes(square)));
         entries.push((name, bytes(&value)));
     }
     let header = Header {
@@ -101,13 +102,13 @@ pub fn save(path: &Path, fingerprint: &str, network: &mut Network, progress: &Pr
 }
 
 /// Puts a saved state into a freshly made network.
-pub fn load(path: &Path, fingerprint: &str, network: &mut Network) -> Result<Progress> {
+pub fn load(path: &Path, fingerprint: &str, network: &Network) -> Result<Progress> {
     let refuse = |what: &str, help: &str| {
         let d = Diagnostic::error(&codes::TRAIN_CHECKPOINT, what).in_file(files::display(path), "").help(help);
         Box::new(d)
     };
     let damaged = |_| refuse("not a checkpoint, or a damaged one", "start again without --resume");
-    let numbers: usize = network.parameters().map(|(_, p)| p.moments[0].len()).sum();
+    let numbers: usize = network.parameters().map(|(_, p)| p.len()).sum();
     let file = files::read_bounded(path, numbers as u64 * 16 + (1 << 24))?;
     let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|e| damaged(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| damaged(String::new()))?;
@@ -133,9 +134,9 @@ pub fn load(path: &Path, fingerprint: &str, network: &mut Network) -> Result<Pro
     };
     let mut best = header.best.map(|b| Best { epoch: b.epoch, accuracy: b.accuracy, values: Vec::new() });
     for (name, parameter) in network.parameters() {
-        let len = parameter.moments[0].len();
+        let len = parameter.len();
         set(&parameter.var, &read(&name, len)?)?;
-        parameter.moments = [read(&format!("{name}.mean"), len)?, read(&format!("{name}.square"), len)?];
+        parameter.state().moments = [read(&format!("{name}.mean"), len)?, read(&format!("{name}.square"), len)?];
         if let Some(best) = &mut best {
             best.values.push(read(&format!("best.{name}"), len)?);
         }
@@ -144,12 +145,12 @@ pub fn load(path: &Path, fingerprint: &str, network: &mut Network) -> Result<Pro
 }
 
 /// Values of all parameters, in their order.
-pub fn values(network: &mut Network) -> Result<Vec<Vec<f32>>> {
+pub fn values(network: &Network) -> Result<Vec<Vec<f32>>> {
     network.parameters().map(|(_, p)| tensors::copy(&p.var).map_err(internal)).collect()
 }
 
 /// Sets all parameters.
-pub fn restore(network: &mut Network, values: &[Vec<f32>]) -> Result<()> {
+pub fn restore(network: &Network, values: &[Vec<f32>]) -> Result<()> {
     network.parameters().zip(values).try_for_each(|((_, p), values)| set(&p.var, values))
 }
 

@@ -223,7 +223,10 @@ impl Config {
         let local = |nodes, radius| Layer { nodes, wiring: Wiring::Local, radius, candidates: 16, ..Layer::default() };
         match name {
             "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment { shift: 0 }, ..images }),
-            "mnist" => Ok(Self { epochs: 30, layers: vec![local(3000, 5)], ..images }),
+            "mnist" => {
+                let node = Node { smoothing: 0.85, ..Node::default() };
+                Ok(Self { epochs: 24, layers: vec![local(3000, 5)], node, ..images })
+            }
             _ => Err(bad(format!("no preset is called `{name}`"))
                 .help(format!("choose one of: {}", PRESETS.join(", ")))
                 .into()),

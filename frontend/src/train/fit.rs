@@ -61,9 +61,9 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
         _ => checkpoint::fingerprint(config, data)?,
     };
     if let Some(path) = &options.resume {
-        run.progress = checkpoint::load(path, &fingerprint, &mut run.network)?;
+        run.progress = checkpoint::load(path, &fingerprint, &run.network)?;
     }
-    let parameters = run.network.parameters().map(|(_, p)| p.moments[0].len()).sum();
+    let parameters = run.network.parameters().map(|(_, p)| p.len()).sum();
     let nodes = config.layers.iter().map(|l| l.nodes).sum();
     let done = run.progress.history.len();
     observer.start(&RunPlan { epochs: config.epochs, done, steps: run.steps_per_epoch(), nodes, parameters });
@@ -75,14 +75,14 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
             break;
         }
         if let Some(path) = &options.checkpoint {
-            checkpoint::save(path, &fingerprint, &mut run.network, &run.progress)?;
+            checkpoint::save(path, &fingerprint, &run.network, &run.progress)?;
         }
     }
     let best = match run.progress.best.take() {
         Some(best) => best,
         None => Best { epoch: 0, ..run.present()?.1 },
     };
-    checkpoint::restore(&mut run.network, &best.values)?;
+    checkpoint::restore(&run.network, &best.values)?;
     let model = run.freeze()?;
     let (mut test_hard, mut test_soft) = (None, None);
     if !interrupted && !data.test.is_empty() {
@@ -200,23 +200,21 @@ impl<'a> Run<'a> {
         let labels = Tensor::from_vec(labels, samples.len(), &Device::Cpu)?;
         let logits = self.network.logits(&bits, samples.len())?;
         let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
-        let gradients = loss.backward()?;
+        loss.backward()?;
         let rate = self.rate();
         self.progress.step += 1;
         for (_, parameter) in self.network.parameters() {
-            if let Some(gradient) = gradients.get(&parameter.var) {
-                parameter.update(gradient, &self.config.optimizer, rate, self.progress.step)?;
-            }
+            parameter.update(&self.config.optimizer, rate, self.progress.step)?;
         }
         loss.to_scalar()
     }
 
     /// The present parameters with their soft and hard accuracy on the validation samples.
-    fn present(&mut self) -> Result<(Accuracy, Best)> {
+    fn present(&self) -> Result<(Accuracy, Best)> {
         let model = self.freeze()?;
         let (hard, soft) = self.accuracy(&model, &self.data.train, &self.holdout.validation)?;
         let epoch = self.progress.history.len() + 1;
-        Ok((soft, Best { epoch, accuracy: hard, values: checkpoint::values(&mut self.network)? }))
+        Ok((soft, Best { epoch, accuracy: hard, values: checkpoint::values(&self.network)? }))
     }
 
     fn freeze(&self) -> Result<Model> {

@@ -44,13 +44,13 @@ pub fn addresses(inputs: &[u64]) -> [u8; LANES] {
     out
 }
 
-/// Bits of a word as zeros and ones.
+/// Adds the bits of a word to the block's numbers.
 #[inline(always)]
-pub fn to_floats(word: u64, out: &mut [f32]) {
-    for (byte, eight) in out.chunks_exact_mut(8).enumerate() {
+pub fn add_bits(word: u64, row: &mut [f32]) {
+    for (byte, eight) in row.chunks_exact_mut(8).enumerate() {
         let ones = SPREAD[(word >> (8 * byte)) as usize & 255].to_le_bytes();
         for (f, one) in eight.iter_mut().zip(ones) {
-            *f = f32::from(one);
+            *f += f32::from(one);
         }
     }
 }
@@ -235,7 +235,7 @@ mod tests {
     fn words_and_floats_are_the_same_bits() {
         for word in words(&mut Stream::new(2, Use::Init, 0), 20) {
             let mut row = [0.0; LANES];
-            to_floats(word, &mut row);
+            add_bits(word, &mut row);
             assert_eq!(from_floats(&row), word);
             assert_eq!(from_floats(&row[..5]), word & 31);
         }

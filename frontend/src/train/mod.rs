@@ -13,6 +13,7 @@
 
 mod batch;
 mod checkpoint;
+mod chunk;
 pub mod config;
 mod encoder;
 mod fit;

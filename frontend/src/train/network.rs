@@ -7,30 +7,17 @@ use candle_core::{Device, Result, Tensor};
 use super::config::{self, Config};
 use super::head;
 use super::kernel;
-use super::node::{LutLayer, choose};
+use super::node::LutLayer;
 use super::optim::Parameter;
 use super::rng::{Stream, Use};
 use super::tensors;
 use super::wiring::{Point, Wiring};
 
-/// A layer in training.
-pub struct Layer {
-    /// Candidates of its slots.
-    pub wiring: Arc<Wiring>,
-    /// `[nodes, 2^k]`, entries in `[-1, 1]`.
-    pub tables: Parameter,
-    /// `[nodes * k, candidates]`; trained where there is more than one candidate.
-    pub scores: Parameter,
-}
-
 /// A network in training.
 pub struct Network {
-    /// From input to output.
-    pub layers: Vec<Layer>,
-    /// Classes.
-    pub groups: usize,
+    /// From input to output; the last one's outputs are sums of groups.
+    pub layers: Vec<Arc<LutLayer>>,
     temperature: f64,
-    smoothing: f64,
 }
 
 /// A layer's present tables, and the rows its slots now read.
@@ -57,43 +44,40 @@ impl Network {
             let tables = Tensor::from_vec(tables, (layer.nodes, 1 << layer.fan_in), &Device::Cpu)?;
             let scores = Tensor::from_vec(scores, (slots, layer.candidates), &Device::Cpu)?;
             (inputs, points) = (layer.nodes, wiring.centres.clone());
-            layers.push(Layer {
-                wiring: Arc::new(wiring),
+            layers.push(Arc::new(LutLayer {
+                wiring,
                 tables: Parameter::new(&tables, true, [-1.0, 1.0])?,
                 scores: Parameter::new(&scores, false, [f32::NEG_INFINITY, f32::INFINITY])?,
-            });
+                per_group: if i + 1 == config.layers.len() { layer.nodes / groups } else { 1 },
+                smoothing: config.node.smoothing as f32,
+            }));
         }
         let temperature = config.head.temperature.unwrap_or_else(|| head::default_temperature(inputs, groups));
-        Ok(Self { layers, groups, temperature, smoothing: config.node.smoothing })
+        Ok(Self { layers, temperature })
     }
 
     /// Logits `[batch, groups]` of packed input bits `[inputs, words]`.
     pub fn logits(&self, bits: &Tensor, batch: usize) -> Result<Tensor> {
         let mut x = bits.clone();
         for layer in &self.layers {
-            let scores = layer.scores.var.as_tensor();
-            let op = LutLayer::new(&layer.wiring, scores, self.smoothing)?;
-            x = x.apply_op3(layer.tables.var.as_tensor(), scores, op)?;
+            x = layer.apply(&x)?;
         }
-        head::logits(&x, self.groups, self.temperature, batch)
+        head::logits(&x, self.temperature, batch)
     }
 
     /// What is trained, in a fixed order, by name.
-    pub fn parameters(&mut self) -> impl Iterator<Item = (String, &mut Parameter)> {
-        self.layers.iter_mut().enumerate().flat_map(|(i, layer)| {
-            let scores = (layer.wiring.candidates > 1).then_some((format!("l{i}.scores"), &mut layer.scores));
-            [(format!("l{i}.tables"), &mut layer.tables)].into_iter().chain(scores)
+    pub fn parameters(&self) -> impl Iterator<Item = (String, &Parameter)> {
+        self.layers.iter().enumerate().flat_map(|(i, layer)| {
+            let scores = (layer.wiring.candidates > 1).then_some((format!("l{i}.scores"), &layer.scores));
+            [(format!("l{i}.tables"), &layer.tables)].into_iter().chain(scores)
         })
     }
 
     /// The present state of each layer.
     pub fn snapshot(&self) -> Result<Vec<Snapshot>> {
-        let layer = |layer: &Layer| {
-            Ok(Snapshot {
-                fan_in: layer.wiring.fan_in,
-                tables: tensors::copy(&layer.tables.var)?,
-                chosen: tensors::with(&layer.scores.var, |scores| Ok(choose(&layer.wiring, scores)))?,
-            })
+        let layer = |layer: &Arc<LutLayer>| {
+            let (tables, chosen) = (tensors::copy(&layer.tables.var)?, layer.chosen()?);
+            Ok(Snapshot { fan_in: layer.wiring.fan_in, tables, chosen })
         };
         self.layers.iter().map(layer).collect()
     }

@@ -1,38 +1,53 @@
 //! AdamW (Loshchilov and Hutter, 2019) in one pass over each parameter, with its state open to checkpoints.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use super::config::Optimizer;
 use super::simd::{Kernel, widest};
-use super::tensors::floats;
 
 /// Elements that a thread updates at a time.
 const CHUNK: usize = 8192;
 
-/// A trained tensor and what the optimizer knows of it.
+/// A trained tensor, its gradient, and what the optimizer remembers of earlier ones.
 pub struct Parameter {
     /// The tensor.
     pub var: Var,
+    state: Mutex<State>,
+    decays: bool,
+    bounds: [f32; 2],
+}
+
+/// What belongs to a parameter, of its length each.
+pub struct State {
+    /// Gradient of the present step.
+    pub gradient: Vec<f32>,
     /// Running mean of the gradient, then of its square.
     pub moments: [Vec<f32>; 2],
-    /// Whether weights decay.
-    pub decays: bool,
-    /// Bounds kept after each step.
-    pub bounds: [f32; 2],
 }
 
 impl Parameter {
-    /// A parameter without history.
+    /// A parameter without history; `decays` says whether weight decay concerns it, `bounds` are kept after each step.
     pub fn new(tensor: &Tensor, decays: bool, bounds: [f32; 2]) -> Result<Self> {
         let zeros = vec![0.0; tensor.elem_count()];
-        Ok(Self { var: Var::from_tensor(tensor)?, moments: [zeros.clone(), zeros], decays, bounds })
+        let state = State { gradient: zeros.clone(), moments: [zeros.clone(), zeros] };
+        Ok(Self { var: Var::from_tensor(tensor)?, state: Mutex::new(state), decays, bounds })
     }
 
-    /// One update; `step` counts from one, `rate` is the current learning rate.
-    pub fn update(&mut self, gradient: &Tensor, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
+    /// Gradient and moments.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers in it.
+    pub fn len(&self) -> usize {
+        self.var.elem_count()
+    }
+
+    /// One update with the present gradient; `step` counts from one, `rate` is the current learning rate.
+    pub fn update(&self, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
         let power = step.min(i32::MAX as usize) as i32;
         let (c1, c2) = (1.0 - config.beta1.powi(power), 1.0 - config.beta2.powi(power));
         let rule = Rule {
@@ -43,7 +58,7 @@ impl Parameter {
             keep: if self.decays { (1.0 - rate * config.weight_decay) as f32 } else { 1.0 },
             bounds: self.bounds,
         };
-        self.var.inplace_op2(gradient, &Step { rule, moments: Mutex::new(&mut self.moments) })
+        self.var.inplace_op1(&Step { rule, parameter: self })
     }
 }
 
@@ -62,29 +77,22 @@ struct Rule {
     bounds: [f32; 2],
 }
 
-/// Candle's in-place operation takes `&self`; the lock only lends the moments to it.
 struct Step<'a> {
     rule: Rule,
-    moments: Mutex<&'a mut [Vec<f32>; 2]>,
+    parameter: &'a Parameter,
 }
 
-impl InplaceOp2 for Step<'_> {
+impl InplaceOp1 for Step<'_> {
     fn name(&self) -> &'static str {
         "adamw"
     }
 
-    fn cpu_fwd(&self, dst: &mut CpuStorage, to: &Layout, src: &CpuStorage, from: &Layout) -> Result<()> {
-        let gradient = floats(src, from)?;
-        let CpuStorage::F32(weights) = dst else { bail!("parameters are f32") };
-        let Some((start, end)) = to.contiguous_offsets() else { bail!("parameters are contiguous") };
-        let weights = &mut weights[start..end];
-        let Ok(mut moments) = self.moments.lock() else { bail!("the optimizer failed before") };
-        let [mean, square] = &mut **moments;
-        if gradient.len() != weights.len() || mean.len() != weights.len() {
-            bail!("a gradient of {} for {} weights", gradient.len(), weights.len());
-        }
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let CpuStorage::F32(weights) = storage else { bail!("parameters are f32") };
+        let Some((start, end)) = layout.contiguous_offsets() else { bail!("parameters are contiguous") };
         let rule = self.rule;
-        weights
+        let State { gradient, moments: [mean, square] } = &mut *self.parameter.state();
+        weights[start..end]
             .par_chunks_mut(CHUNK)
             .zip(gradient.par_chunks(CHUNK))
             .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
@@ -135,7 +143,7 @@ mod tests {
         let n = 3 * CHUNK + 5;
         let start: Vec<f32> = (0..n).map(|i| (i % 17) as f32 / 17.0 - 0.5).collect();
         let tensor = Tensor::from_slice(&start, n, &Device::Cpu).unwrap();
-        let mut parameter = Parameter::new(&tensor, true, [-0.45, 0.45]).unwrap();
+        let parameter = Parameter::new(&tensor, true, [-0.45, 0.45]).unwrap();
         let mut expected: Vec<f64> = start.iter().map(|&w| f64::from(w)).collect();
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
         for step in 1..=20 {
@@ -151,8 +159,8 @@ mod tests {
                     expected[i] - rate * (m_hat / (v_hat.sqrt() + config.epsilon) + config.weight_decay * expected[i]);
                 expected[i] = next.clamp(-0.45, 0.45);
             }
-            let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
-            parameter.update(&gradient, &config, rate, step).unwrap();
+            parameter.state().gradient = gradient;
+            parameter.update(&config, rate, step).unwrap();
         }
         let found = tensors::copy(&parameter.var).unwrap();
         for (f, e) in found.iter().zip(&expected) {

@@ -152,7 +152,7 @@ pub fn predict_relaxed(layers: &[Snapshot], groups: usize, packer: &Packer<'_>, 
         let mut words = vec![0; packer.width()];
         packer.pack(samples, None, 1, &mut words);
         let mut x: Vec<Row> = vec![[0.0; LANES]; words.len()];
-        x.iter_mut().zip(&words).for_each(|(row, &word)| kernel::to_floats(word, row));
+        x.iter_mut().zip(&words).for_each(|(row, &word)| kernel::add_bits(word, row));
         for layer in layers {
             let mut next = vec![[0.0; LANES]; layer.tables.len() >> layer.fan_in];
             widest(Relaxed { layer, x: &x, y: &mut next });
