@@ -225,7 +225,7 @@ impl Config {
             "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment { shift: 0 }, ..images }),
             "mnist" => {
                 let node = Node { smoothing: 0.85, ..Node::default() };
-                Ok(Self { epochs: 24, layers: vec![local(3000, 5)], node, ..images })
+                Ok(Self { epochs: 30, layers: vec![local(3000, 5)], node, ..images })
             }
             _ => Err(bad(format!("no preset is called `{name}`"))
                 .help(format!("choose one of: {}", PRESETS.join(", ")))

@@ -76,14 +76,13 @@ fn fit<T: Copy + PartialOrd + Into<f64> + Send + Sync>(
         (1..steps).map(|i| round(low + (high - low) * i as f64 / steps as f64)).collect()
     };
     let thresholds = |features_in: std::ops::Range<usize>| -> Vec<T> {
-        let values = samples.iter().flat_map(|&s| &x[s as usize * features..][features_in.clone()]).copied();
+        let mut values = samples.iter().flat_map(|&s| &x[s as usize * features..][features_in.clone()]).copied();
         match config.kind {
             EncoderKind::Thermometer => {
-                let ends = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-                    let v = v.into();
-                    (if v < low { v } else { low }, if v > high { v } else { high })
-                });
-                evenly(ends.0, ends.1)
+                let Some(first) = values.next() else { return Vec::new() };
+                let widen = |(low, high), v| (if v < low { v } else { low }, if v > high { v } else { high });
+                let (low, high) = values.fold((first, first), widen);
+                evenly(low.into(), high.into())
             }
             EncoderKind::Distributive => {
                 let mut values: Vec<T> = values.collect();

@@ -46,7 +46,7 @@ impl LutLayer {
     /// no gradient, `[rows, lanes / 64]` i64 words. Gives `[nodes / per_group, lanes]`.
     ///
     /// Backpropagation leaves the parameters' gradients in the parameters. Candle's own store would add each to a tensor
-    /// of zeros, with threads of its own that wait for each other spinning: more than half of the time of a step.
+    /// of zeros, with threads of its own that wait for each other spinning: half of the time of a step on a busy machine.
     pub fn apply(self: &Arc<Self>, bits: &Tensor) -> Result<Tensor> {
         let op = Application { layer: Arc::clone(self), chosen: self.chosen()?, packed: OnceLock::new() };
         bits.apply_op2(&self.tables.var, op)
