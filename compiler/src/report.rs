@@ -193,7 +193,8 @@ fn assumptions(kind: Kind, latency_cycles: Option<u64>, quantisation: Option<&Qu
         ));
     }
     if kind == Kind::Model {
-        all.push("the function is exactly the model's: no pass approximates".to_owned());
+        let apart = if quantisation.is_some() { "apart from that rounding, " } else { "" };
+        all.push(format!("{apart}the function is exactly the model's: no pass approximates"));
     }
     all
 }

@@ -187,6 +187,15 @@ fn a_netlist_stays_combinational() {
 }
 
 #[test]
+fn no_name_of_a_design_hides_a_file() {
+    let work = Work::new();
+    work.write("a.blif", ADDER.replace("adder", "xc7_sim"));
+    work.blc("compile a.blif --target xc7").fine();
+    let text = |name: &str| fs::read_to_string(work.path("blc-out").join(name)).unwrap();
+    assert!(text("xc7_sim_.v").contains("module xc7_sim_ (") && text("xc7_sim.v").contains("module LUT6_2"));
+}
+
+#[test]
 fn opt_reads_and_writes_text() {
     let work = Work::new();
     let text = "blir 0.1\nmodule @m {\n  func @f(%a: bit, %b: bit) -> (%y: bit) {\n    %n = lut(%a) {table = 0x1} : bit\n    \

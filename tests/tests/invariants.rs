@@ -56,7 +56,18 @@ fn only_one_crate_knows_candle_and_one_egg() {
 #[test]
 fn without_training_there_is_no_candle() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "-p", "blc", "--no-default-features", "-e", "normal", "--prefix", "none", "--locked", "--offline"])
+        .args([
+            "tree",
+            "-p",
+            "blc",
+            "--no-default-features",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+            "--locked",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");

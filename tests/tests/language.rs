@@ -31,7 +31,12 @@ fn generated() -> String {
         };
         let levels: Vec<_> = info.levels.iter().map(|l| l.name()).collect();
         let _ = write!(text, "\n### `{}`\n\n{}\n\n", info.mnemonic, info.summary.trim());
-        let _ = write!(text, "`{form}` · operands: {operands} · results: {} · level: {}\n\n", info.results, levels.join(", "));
+        let _ = write!(
+            text,
+            "`{form}` · operands: {operands} · results: {} · level: {}\n\n",
+            info.results,
+            levels.join(", ")
+        );
         for (name, expected, _) in info.attrs {
             let _ = writeln!(text, "- `{name}`: {expected}");
         }

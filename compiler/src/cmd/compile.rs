@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use blc_backends::emit::file_stem;
+use blc_backends::verilog::xc7;
 use blc_frontend::model::Dtype;
 use blc_frontend::{files, lower};
 use blc_ir::diag::Diagnostic;
@@ -54,6 +56,10 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     let mut module = to_ir(args, &input)?;
     check_options(args, &module)?;
     module.target = Some(args.target.name().to_owned());
+    if format!("{}.v", file_stem(&module)) == xc7::FILE {
+        // That file is the models of the primitives.
+        module.name.push('_');
+    }
     let mut seconds = Seconds { read: start.elapsed().as_secs_f64(), ..Seconds::default() };
 
     let passing = Instant::now();

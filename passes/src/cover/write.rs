@@ -94,3 +94,44 @@ impl Subject {
         f.locs.fuse(cone.into_iter().map(|node| self.net.loc(node)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cover::map::Cost;
+    use blc_ir::FuncKind;
+
+    /// A cover may find that a node is an input, its complement or a constant: then it is no LUT, also inside others.
+    #[test]
+    fn nodes_that_are_no_functions() {
+        let mut f = Func::new("f", FuncKind::Func);
+        let x: Vec<Value> = ["a", "b", "c"].map(|name| f.add_param(name, Type::BIT)).into();
+        let inner = f.lut(8, &x[..2], LocId::UNKNOWN);
+        let outer = f.lut(6, &[inner, x[2]], LocId::UNKNOWN);
+        f.add_result("inner", inner);
+        f.add_result("outer", outer);
+        let subject = Subject::read(&f, 6, false);
+        let [a, b, c, inner] = [1, 2, 3, 4];
+        assert_eq!((subject.net.node_count(), subject.net.block(inner).leaves()), (6, &[a, b][..]));
+        let mut cuts: Vec<Cut> = (0..6).map(|node| *subject.net.block(node)).collect();
+        for (cut, expected) in [
+            // inner = not a, so outer = not (a ^ c)
+            (Cut::trivial(a).flip(true), "%0 = lut(%a) {table = 0x1} %1 = lut(%a, %c) {table = 0x9}"),
+            (Cut::trivial(c), "%0 = const {value = 0}"),
+            (Cut::FALSE.flip(true), "%0 = const {value = 1} %1 = lut(%c) {table = 0x1}"),
+        ] {
+            cuts[inner as usize] = cut;
+            let cost = Cost { excess: 0, area: 0.0, levels: 0, edges: 0 };
+            let cover = Cover { cuts: cuts.clone(), uses: vec![1; 6], cost };
+            let mut g = f.clone();
+            subject.write(&mut g, &cover);
+            g.tidy();
+            let mut module = blc_ir::Module::new("m");
+            module.funcs.push(g);
+            let text = module.to_string();
+            let mut ops: Vec<&str> = text.lines().filter_map(|l| l.trim().strip_suffix(" : bit")).collect();
+            ops.sort_unstable();
+            assert_eq!(ops.join(" "), expected);
+        }
+    }
+}
