@@ -50,7 +50,7 @@ fn work() -> Work {
     let work = Work::new();
     work.write("model.safetensors", fs::read(root().join("tests/golden/digits.safetensors")).unwrap());
     work.write("adder.blif", ADDER);
-    let digits = Dataset::open("digits".as_ref()).unwrap();
+    let digits = Dataset::open("digits").unwrap();
     let Features::U8(x) = digits.test.x else { panic!("the digits are bytes") };
     work.array("batch.npy", &[digits.test.y.len(), 64], Elements::U8(x));
     work.array("labels.npy", &[digits.test.y.len()], Elements::U16(digits.test.y));
