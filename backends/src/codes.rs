@@ -14,6 +14,12 @@ blc_ir::codes! {
     BL3005 = DOT_SIZE: "too large to draw",
         "A drawing of more than some thousand nodes shows nothing, and Graphviz takes hours over it. Draw one function, or \
          take Verilog or BLIF for other tools.";
+    BL3006 = DEVICE: "a device file that says nothing usable",
+        "A device names the cells that lookup tables and registers become, with their pins, parameters and delays. The files \
+         in `backends/targets` show every key.";
+    BL3007 = NO_CELL: "an op that the device has no cell for",
+        "Lookup tables may have as many inputs as the device's, and a register starts at 1 only where the device has such \
+         registers.";
     BL3010 = VECTORS: "test vectors that do not fit the design",
         "A vector has one packed value for each input and each output port, in the order of the ports and without the \
          clock, every element below 2^width. There must be at least one: a check of nothing proves nothing.";

@@ -4,8 +4,9 @@ use blc_ir::loc::{Loc, LocId, Locs};
 use blc_ir::print::is_plain_name;
 use blc_ir::{Diagnostic, Func, Module, Result};
 
+use crate::device::Device;
 use crate::names::{Language, design_name};
-use crate::{blif, codes, dot, verilog};
+use crate::{blif, codes, dot, json, verilog};
 
 /// The version that emitted files tell.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -17,6 +18,8 @@ pub enum Format {
     Verilog,
     /// `NAME.blif`
     Blif,
+    /// `NAME.json`
+    Json,
     /// `design.blir`
     Blir,
     /// `NAME.dot`
@@ -25,13 +28,14 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Verilog, Self::Blif, Self::Blir, Self::Dot];
+    pub const ALL: [Self; 5] = [Self::Verilog, Self::Blif, Self::Json, Self::Blir, Self::Dot];
 
     /// As `--emit` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Verilog => "verilog",
             Self::Blif => "blif",
+            Self::Json => "json",
             Self::Blir => "blir",
             Self::Dot => "dot",
         }
@@ -42,6 +46,7 @@ impl Format {
         match self {
             Self::Verilog => "v",
             Self::Blif => "blif",
+            Self::Json => "json",
             Self::Blir => "blir",
             Self::Dot => "dot",
         }
@@ -52,6 +57,7 @@ impl Format {
         match self {
             Self::Verilog => "Verilog-2001, with models of the primitives it uses",
             Self::Blif => "BLIF for ABC, Yosys and VTR",
+            Self::Json => "Yosys' JSON for nextpnr, in cells of the target",
             Self::Blir => "blc's own language",
             Self::Dot => "a drawing for Graphviz",
         }
@@ -81,9 +87,13 @@ impl Format {
             Self::Verilog => {
                 let mut files = vec![file(&own, verilog::emit(module, options)?)];
                 files.extend(verilog::xc7::models(module).map(|text| file(verilog::xc7::FILE, text)));
+                let device = options.device.as_ref();
+                let models = device.and_then(|d| Some((verilog::cell::file(d), verilog::cell::models(module, d)?)));
+                files.extend(models.map(|(name, text)| file(&name, text)));
                 files
             }
             Self::Blif => vec![file(&own, blif::emit(module, options)?)],
+            Self::Json => vec![file(&own, json::emit(module, options)?)],
             Self::Blir => vec![file("design.blir", module.to_string())],
             Self::Dot => vec![file(&own, dot::emit(module, top(module)?)?)],
         })
@@ -96,6 +106,9 @@ pub struct Options {
     /// What the design was made from, a line each: file and hash, say. It goes into comments; no times, no folders, so
     /// that the same design gives the same bytes.
     pub made_from: Vec<String>,
+    /// Whose cells lookup tables and registers become; without one they are expressions and `always` blocks in Verilog,
+    /// and cells of Yosys' library in JSON.
+    pub device: Option<Device>,
 }
 
 /// An emitted file.
@@ -162,10 +175,10 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(Format::from_name(format.name()).unwrap(), format);
         }
-        for name in ["json", "rust", "Verilog", ""] {
+        for name in ["edif", "Verilog", ""] {
             let e = Format::from_name(name).unwrap_err();
             assert_eq!(e.code.id, "BL3004");
-            assert_eq!(e.help.as_deref(), Some("the formats are `verilog`, `blif`, `blir`, `dot`"));
+            assert_eq!(e.help.as_deref(), Some("the formats are `verilog`, `blif`, `json`, `blir`, `dot`"));
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What a design becomes: netlists for other tools, and a simulator.
 
 pub mod blif;
+pub mod cells;
 pub mod codes;
+pub mod device;
 pub mod dot;
 pub mod emit;
 pub mod expr;
+pub mod json;
 pub mod names;
 pub mod nets;
 pub mod sim;

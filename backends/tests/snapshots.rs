@@ -9,7 +9,7 @@ use blc_ir::Module;
 
 /// All files of some formats of a module, one after the other.
 fn files(module: &Module, formats: &[Format]) -> String {
-    let options = Options { made_from: vec!["tiny.safetensors sha256:0123456789abcdef".into()] };
+    let options = Options { made_from: vec!["tiny.safetensors sha256:0123456789abcdef".into()], device: None };
     let mut out = String::new();
     for format in formats {
         for file in format.emit(module, &options).unwrap() {

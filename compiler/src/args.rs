@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use blc_backends::emit::Format;
 use blc_backends::sim::Engine;
-use blc_passes::Target;
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::target;
+use crate::target::{self, Chosen};
 use crate::ui::{Color, ErrorFormat};
 
 /// What `blc` is called with.
@@ -155,14 +154,15 @@ pub struct Compile {
     /// model.safetensors, a .blif netlist or a .blir
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// xc7 (Xilinx 7-series), or lut4, lut5, lut6 (behavioural Verilog for any device)
+    /// xc7 (Xilinx 7-series), xcup (UltraScale+), ecp5, ice40, gowin, lut2 to lut6 (behavioural Verilog for any device), or
+    /// a device of your own as a .toml
     #[arg(long, value_name = "TARGET", value_parser = target::parse)]
-    pub target: Target,
+    pub target: Chosen,
     /// Folder for the outputs
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_DIR)]
     pub output: PathBuf,
     /// What to write besides design.blir and the reports. verilog: NAME.v and its self-checking NAME_tb.v, for xc7 also
-    /// xc7_sim.v, models of the primitives to simulate with; blif: NAME.blif; dot: NAME.dot for Graphviz
+    /// xc7_sim.v, models of the primitives to simulate with; blif: NAME.blif; json: NAME.json for nextpnr; dot: NAME.dot for Graphviz
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "verilog,blif",
           value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| Format::from_name(&name)))]
     pub emit: Vec<Format>,

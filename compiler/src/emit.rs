@@ -7,6 +7,7 @@ use blc_ir::{Diagnostic, Func, Module, Result};
 
 use crate::load::Input;
 use crate::outputs::Outputs;
+use crate::target::Chosen;
 use crate::vectors;
 
 /// Adds the files of a format. Returns a warning where one of them cannot be.
@@ -18,9 +19,11 @@ pub fn emit(
     module: &Module,
     f: &Func,
     input: &Input,
+    target: &Chosen,
     outputs: &mut Outputs,
 ) -> Result<Option<Diagnostic>> {
-    let options = Options { made_from: vec![format!("{} sha256 {}", input.file, input.sha256)] };
+    let made_from = vec![format!("{} sha256 {}", input.file, input.sha256)];
+    let options = Options { made_from, device: target.device.as_deref().cloned() };
     for file in format.emit(module, &options)? {
         outputs.add(file.name, file.text);
     }

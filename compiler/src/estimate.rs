@@ -5,30 +5,28 @@
 //! output 0.3 to 0.4 ns, setup below 0.1 ns), with a net of 0.55 ns, as found in small designs that route easily. Nets are
 //! most of the delay and are not known before placement: expect ±40 %. Carry chains and wide multiplexers are not counted.
 
-/// Through a lookup table.
-const LUT_NS: f64 = 0.12;
-/// Along the net behind it.
-const NET_NS: f64 = 0.55;
-/// From the clock's edge to a register's output.
-const CLOCK_TO_OUTPUT_NS: f64 = 0.35;
-/// Before the clock's edge at a register's input.
-const SETUP_NS: f64 = 0.08;
+use blc_backends::device::Delays;
+
+/// A Xilinx 7-series device of speed grade -2.
+const XC7: Delays = Delays { lut: 0.12, net: 0.55, clock_to_output: 0.35, setup: 0.08 };
 
 /// Estimated times of a design.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
+    delays: Delays,
     /// Through the logic between two registers or ports.
     logic: f64,
 }
 
 impl Estimate {
-    /// Of a design of so many levels between registers and ports.
-    pub fn of(levels: u64) -> Self {
-        Self { logic: levels as f64 * (LUT_NS + NET_NS) }
+    /// Of a design of so many levels between registers and ports, by a device's delays.
+    pub fn of(levels: u64, delays: Option<Delays>) -> Self {
+        let delays = delays.unwrap_or(XC7);
+        Self { delays, logic: levels as f64 * (delays.lut + delays.net) }
     }
 
     fn period(self) -> f64 {
-        CLOCK_TO_OUTPUT_NS + NET_NS + self.logic + SETUP_NS
+        self.delays.clock_to_output + self.delays.net + self.logic + self.delays.setup
     }
 
     /// Highest clock, between registers inside of the design or around it.
@@ -52,9 +50,9 @@ mod tests {
 
     #[test]
     fn more_levels_are_slower() {
-        assert_eq!(Estimate::of(2).latency_ns(0), 1.34);
-        assert_eq!(Estimate::of(0).latency_ns(0), 0.0);
-        let (one, two) = (Estimate::of(1), Estimate::of(2));
+        assert_eq!(Estimate::of(2, None).latency_ns(0), 1.34);
+        assert_eq!(Estimate::of(0, None).latency_ns(0), 0.0);
+        let (one, two) = (Estimate::of(1, None), Estimate::of(2, None));
         assert!(one.fmax_mhz() > two.fmax_mhz() && one.latency_ns(3) < two.latency_ns(3));
         assert!((one.latency_ns(3) / 3.0 * one.fmax_mhz() - 1000.0).abs() < 1.0);
     }

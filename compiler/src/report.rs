@@ -8,7 +8,9 @@ use blc_ir::diag::Diagnostic;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module, Type};
 use blc_passes::count::{Area, count};
-use blc_passes::{PassRun, RunReport, Target};
+use blc_passes::{PassRun, RunReport};
+
+use crate::target::Chosen;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -118,7 +120,7 @@ impl Report {
     /// The design is not lowered to lookup tables and registers.
     pub fn new(
         input: &Input,
-        target: Target,
+        target: &Chosen,
         module: &Module,
         f: &Func,
         run: &RunReport,
@@ -126,7 +128,7 @@ impl Report {
     ) -> blc_ir::Result<Self> {
         let count = count(f);
         let latency_cycles = Program::compile(module, f)?.latency().ok();
-        let period = Estimate::of(count.total.levels);
+        let period = Estimate::of(count.total.levels, target.device.as_deref().map(|d| d.delay));
         let thresholds = run.fact("thresholds").filter(|_| affine(module, f).is_some());
         let quantisation = thresholds.map(|thresholds| Quantisation {
             input_bits: f

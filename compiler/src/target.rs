@@ -1,17 +1,63 @@
-//! Which targets the command line offers.
+//! Which targets the command line offers: what passes map to, and the cells that it is emitted in.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use blc_backends::device::{self, Device};
+use blc_frontend::files;
 use blc_passes::{Target, suggest};
 
-/// What is tested to the end: passes, backends and simulation models.
-pub const OFFERED: [&str; 4] = ["xc7", "lut4", "lut5", "lut6"];
+/// What a design is compiled for.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// As the passes see it.
+    pub passes: Target,
+    /// Whose cells it is emitted in; none for Xilinx primitives and for the generic targets.
+    pub device: Option<Arc<Device>>,
+}
 
-/// Reads a target's name. Those that the passes know but nothing is emitted for yet are refused by name.
-pub fn parse(name: &str) -> Result<Target, String> {
-    match Target::parse(name) {
-        Some(target) if OFFERED.contains(&name) => Ok(target),
-        Some(_) => Err(format!("this version does not compile for {name} yet; targets are {}", OFFERED.join(", "))),
-        None => Err(format!("no such target; {}", suggest::help(name, OFFERED))),
+impl Chosen {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match &self.device {
+            Some(device) => &device.name,
+            None => self.passes.name(),
+        }
     }
+
+    fn of(device: Device) -> Self {
+        Self { passes: Target::Lut(device.k()), device: Some(Arc::new(device)) }
+    }
+
+    /// The target of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let passes = || Target::parse(name).map(|passes| Self { passes, device: None });
+        Device::named(name).map(Self::of).or_else(passes)
+    }
+}
+
+/// The names of all targets.
+pub fn names() -> Vec<String> {
+    let own = Device::own().into_iter().map(|d| d.name);
+    Target::NAMES[..2]
+        .iter()
+        .map(|n| n.to_string())
+        .chain(own)
+        .chain(Target::NAMES[2..].iter().map(|n| n.to_string()))
+        .collect()
+}
+
+/// Reads a target's name, or the file of a device.
+pub fn parse(name: &str) -> Result<Chosen, String> {
+    if let Some(chosen) = Chosen::named(name) {
+        return Ok(chosen);
+    }
+    if name.ends_with(".toml") {
+        let text = files::read_text(Path::new(name), device::MAX_FILE).map_err(|e| e.message.clone())?;
+        return Device::parse(&text, name).map(Chosen::of).map_err(|e| e.message.clone());
+    }
+    let names = names();
+    Err(format!("no such target; {}", suggest::help(name, names.iter().map(String::as_str))))
 }
 
 #[cfg(test)]
@@ -20,10 +66,10 @@ mod tests {
 
     #[test]
     fn targets_by_name() {
-        for name in OFFERED {
-            assert_eq!(parse(name).unwrap().name(), name);
+        for name in names() {
+            assert_eq!(parse(&name).unwrap().name(), name);
         }
-        assert!(parse("ecp5").unwrap_err().contains("not compile for ecp5 yet"));
         assert!(parse("xc").unwrap_err().contains("did you mean `xc7`?"));
+        assert!(parse("missing.toml").unwrap_err().contains("missing.toml"));
     }
 }

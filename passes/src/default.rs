@@ -87,7 +87,7 @@ mod tests {
         }
         let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0));
         assert_eq!(text, "fold,cover{k=6,sites=true},fold,pipeline{stages=0},to-xc7,dce");
-        let text = pipeline(Level::Bit, Target::Ice40, Registers::Stages(2));
+        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Stages(2));
         assert_eq!(text, "fold,cover{k=4},fold,pipeline{stages=2},dce");
     }
 }

@@ -1,4 +1,4 @@
-//! The targets a design can be compiled for.
+//! What passes map to.
 
 /// What a design is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,25 +7,19 @@ pub enum Target {
     Xc7,
     /// Xilinx UltraScale+, whose lookup tables and registers are those of the 7-series.
     Xcup,
-    /// Lattice ECP5: LUT4.
-    Ecp5,
-    /// Lattice iCE40: LUT4.
-    Ice40,
     /// Any device with lookup tables of so many inputs, 2 to 6.
     Lut(u8),
 }
 
 impl Target {
     /// The names that [`Target::parse`] takes.
-    pub const NAMES: [&str; 9] = ["xc7", "xcup", "ecp5", "ice40", "lut2", "lut3", "lut4", "lut5", "lut6"];
+    pub const NAMES: [&str; 7] = ["xc7", "xcup", "lut2", "lut3", "lut4", "lut5", "lut6"];
 
     /// The target of a name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "xc7" => Some(Self::Xc7),
             "xcup" => Some(Self::Xcup),
-            "ecp5" => Some(Self::Ecp5),
-            "ice40" => Some(Self::Ice40),
             _ => (2..=6).map(Self::Lut).find(|t| t.name() == name),
         }
     }
@@ -35,9 +29,7 @@ impl Target {
         match self {
             Self::Xc7 => "xc7",
             Self::Xcup => "xcup",
-            Self::Ecp5 => "ecp5",
-            Self::Ice40 => "ice40",
-            Self::Lut(k) => Self::NAMES[4 + (k.clamp(2, 6) - 2) as usize],
+            Self::Lut(k) => Self::NAMES[2 + (k.clamp(2, 6) - 2) as usize],
         }
     }
 
@@ -45,7 +37,6 @@ impl Target {
     pub fn k(self) -> u8 {
         match self {
             Self::Xc7 | Self::Xcup => 6,
-            Self::Ecp5 | Self::Ice40 => 4,
             Self::Lut(k) => k,
         }
     }
@@ -65,7 +56,7 @@ mod tests {
         for name in Target::NAMES {
             assert_eq!(Target::parse(name).unwrap().name(), name);
         }
-        for wrong in ["", "lut", "lut1", "lut7", "lut06", "XC7", "lut99999"] {
+        for wrong in ["", "lut", "lut1", "lut7", "lut06", "XC7", "lut99999", "ecp5"] {
             assert_eq!(Target::parse(wrong).map(Target::name), None, "{wrong}");
         }
     }

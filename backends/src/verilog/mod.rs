@@ -4,20 +4,25 @@
 //! blocks, primitives of a target instances ([`xc7`] has models of them to simulate with). Ports are packed: bit `b` of
 //! element `e` of a port `uW[n]` is bit `e * W + b` of one vector. The file is clean under `verilator --lint-only -Wall`.
 
+pub mod cell;
 mod header;
 pub mod testbench;
 pub mod xc7;
 
 use std::fmt::{self, Write};
 
+use rustc_hash::FxHashMap;
+
 use blc_ir::order::is_register;
 use blc_ir::table::{depends, widen};
 use blc_ir::{Module, OpId, OpKind, Result, Value};
 
+use crate::cells::{self, Cell};
+use crate::device::Device;
 use crate::emit::{Options, origin, top};
 use crate::expr::Expr;
 use crate::names::{Language, Named, PortNames};
-use crate::nets::Net;
+use crate::nets::{Net, Nets};
 
 /// Bits that one `assign` of a result joins, where the result has no words.
 const BITS_A_LINE: usize = 16;
@@ -33,14 +38,27 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let named = Named::new(module, f, Language::Verilog)?;
     let mut out = String::with_capacity(1024 + 96 * f.op_count());
     let read = vec![false; named.nets.count()];
-    let mut writer = Writer { named, read, out: &mut out };
+    let cells = match &options.device {
+        None => FxHashMap::default(),
+        Some(device) => device_cells(&named.nets, device)?,
+    };
+    let mut writer = Writer { named, cells, read, out: &mut out };
     // Writing to a String cannot fail.
     let _ = header::write(&mut *writer.out, &writer.named, options).and_then(|()| writer.module());
     Ok(out)
 }
 
+/// The cells that lookup tables and registers become on a device.
+fn device_cells<'d>(nets: &Nets<'_>, device: &'d Device) -> Result<FxHashMap<OpId, Cell<'d>>> {
+    let generic =
+        |id: &OpId| matches!(nets.f.op(*id).kind, OpKind::Lut { .. } | OpKind::LutWide { .. } | OpKind::Reg { .. });
+    nets.order.iter().copied().filter(generic).map(|id| Ok((id, cells::cell(nets, id, Some(device))?))).collect()
+}
+
 struct Writer<'a, 'b> {
     named: Named<'a>,
+    /// Those of a device; what is not among them is written behaviourally.
+    cells: FxHashMap<OpId, Cell<'b>>,
     /// Nets that the text reads. An expression may leave out what its table does not depend on.
     read: Vec<bool>,
     out: &'b mut String,
@@ -50,7 +68,7 @@ impl Writer<'_, '_> {
     fn module(&mut self) -> fmt::Result {
         self.out.push_str("`default_nettype none\n\n");
         self.ports()?;
-        let registers: Vec<OpId> = self.ops_where(is_register);
+        let mut registers: Vec<OpId> = self.ops_where(is_register);
         if !registers.is_empty() {
             self.out.push_str("\n  // registers\n");
         }
@@ -61,6 +79,7 @@ impl Writer<'_, '_> {
         for id in self.named.nets.order.clone() {
             self.op(id)?;
         }
+        registers.retain(|id| !self.cells.contains_key(id));
         self.clocked(&registers)?;
         self.out.push_str("\n  // outputs\n");
         self.outputs()?;
@@ -89,7 +108,8 @@ impl Writer<'_, '_> {
 
     fn declare_register(&mut self, id: OpId) -> fmt::Result {
         let op = self.named.nets.f.op(id);
-        let keyword = if matches!(op.kind, OpKind::Reg { .. }) { "reg" } else { "wire" };
+        let keyword =
+            if matches!(op.kind, OpKind::Reg { .. }) && !self.cells.contains_key(&id) { "reg" } else { "wire" };
         write!(self.out, "  {keyword} {};", self.named.bit(op.result()))?;
         self.origin(id)
     }
@@ -113,6 +133,17 @@ impl Writer<'_, '_> {
     fn op(&mut self, id: OpId) -> fmt::Result {
         let f = self.named.nets.f;
         let op = f.op(id);
+        if let Some(cell) = self.cells.get(&id) {
+            op.operands.iter().for_each(|v| self.read[self.named.nets.bit(*v).index()] = true);
+            let net = self.named.bit(op.result());
+            if !is_register(op.kind) {
+                writeln!(self.out, "  wire {net};")?;
+            }
+            let wish = format!("{net}_cell");
+            let name = self.named.namer.claim(&wish);
+            cell::instance(self.out, &self.named, &name, cell)?;
+            return self.origin(id);
+        }
         if !matches!(op.kind, OpKind::Lut { .. }) {
             op.operands.iter().for_each(|&v| self.read(v));
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use blc_backends::emit::file_stem;
-use blc_backends::verilog::xc7;
+use blc_backends::verilog::{cell, xc7};
 use blc_frontend::model::Dtype;
 use blc_frontend::{files, lower};
 use blc_ir::diag::Diagnostic;
@@ -56,7 +56,8 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     let mut module = to_ir(args, &input)?;
     check_options(args, &module)?;
     module.target = Some(args.target.name().to_owned());
-    if format!("{}.v", file_stem(&module)) == xc7::FILE {
+    let models = args.target.device.as_deref().map_or_else(|| xc7::FILE.into(), cell::file);
+    if format!("{}.v", file_stem(&module)) == models {
         // That file is the models of the primitives.
         module.name.push('_');
     }
@@ -139,7 +140,7 @@ fn default_passes(args: &Compile, level: Level) -> String {
         (None, Level::Tensor) => Registers::PerLayer,
         (None, _) => Registers::Stages(0),
     };
-    let text = default::pipeline(level, args.target, registers);
+    let text = default::pipeline(level, args.target.passes, registers);
     match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,
@@ -154,13 +155,13 @@ fn emit_all(args: &Compile, input: &Input, module: &Module, mut run: RunReport, 
     let mut outputs = Outputs::default();
     outputs.add(DESIGN, module.to_string());
     for &format in &args.emit {
-        if let Some(warning) = emit::emit(format, module, f, input, &mut outputs)? {
+        if let Some(warning) = emit::emit(format, module, f, input, &args.target, &mut outputs)? {
             ui.warn(std::slice::from_ref(&warning));
             run.warnings.push(warning);
         }
     }
     let names = outputs.names().chain([REPORT, TIMING]).map(String::from).collect();
-    let report = Report::new(input, args.target, module, f, &run, names)?;
+    let report = Report::new(input, &args.target, module, f, &run, names)?;
     let json = report.to_json();
     let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
     outputs.add(REPORT, json);

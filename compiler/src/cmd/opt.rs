@@ -8,13 +8,14 @@ use blc_passes::{Registry, Target};
 use crate::args::Opt;
 use crate::load;
 use crate::pipeline::Run;
+use crate::target::Chosen;
 use crate::ui::{Outcome, Ui};
 
 /// Runs passes over a text.
 pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
     let mut module = load::read_blir(&args.input)?;
     let folder = load::folder(&args.input);
-    let target = module.target.as_deref().and_then(Target::parse).unwrap_or(Target::Lut(6));
+    let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);
     let default = default::pipeline(level, target, Registers::Stages(0));
     let run = Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref() };

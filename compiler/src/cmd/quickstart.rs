@@ -98,7 +98,7 @@ fn compiled(
     };
     let options = Compile {
         input: args.output.join(MODEL),
-        target: Target::Xc7,
+        target: Chosen { passes: Target::Xc7, device: None },
         output: args.output.clone(),
         emit: vec![Format::Verilog, Format::Blif],
         passes: "@default".into(),

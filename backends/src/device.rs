@@ -1,0 +1,211 @@
+//! Devices as data: the cells that lookup tables and registers become, their delays, and models to simulate with.
+//!
+//! A device is a TOML file; `backends/targets` holds those that come with blc, and a user's own is read the same way. The
+//! Xilinx families are not among them: their primitives are ops of the IR, since two functions share a site there.
+
+use std::collections::BTreeMap;
+
+use blc_ir::{Diagnostic, Result};
+use serde::Deserialize;
+
+use crate::codes;
+use crate::names::Language;
+
+/// Largest device file, in bytes.
+pub const MAX_FILE: u64 = 1 << 20;
+
+/// What designs are made of on a device.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// As `--target` and the design call it.
+    pub name: String,
+    /// One line.
+    #[serde(default)]
+    pub about: String,
+    /// The lookup table; it has as many inputs as the device's tables have.
+    pub lut: LutCell,
+    /// A register that starts at 0.
+    pub register: RegisterCell,
+    /// A register that starts at 1, where the device has one.
+    pub register_one: Option<RegisterCell>,
+    /// In ns.
+    pub delay: Delays,
+    /// Verilog models of the cells, by name, to simulate with.
+    #[serde(default)]
+    pub models: BTreeMap<String, String>,
+}
+
+/// The cell that a lookup table becomes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LutCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Its inputs, address bit 0 first; those that a table leaves over are tied to 0.
+    pub inputs: Vec<String>,
+    /// Its output.
+    pub output: String,
+    /// The parameter that takes the table, bit `a` the output at address `a`.
+    pub table: String,
+}
+
+/// The cell that a register becomes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Input.
+    pub data: String,
+    /// Clock, rising edge.
+    pub clock: String,
+    /// Output.
+    pub output: String,
+    /// Inputs that are constant.
+    #[serde(default)]
+    pub ties: BTreeMap<String, u8>,
+    /// Parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+}
+
+/// The value of a cell's parameter.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// One bit.
+    Bit(u8),
+    /// A word of the vendor's.
+    Text(String),
+}
+
+/// How long signals take, in ns.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delays {
+    /// Through a lookup table.
+    pub lut: f64,
+    /// Along a net, from cell to cell.
+    pub net: f64,
+    /// From the clock's edge to a register's output.
+    pub clock_to_output: f64,
+    /// Before the clock's edge at a register's input.
+    pub setup: f64,
+}
+
+const OWN: [&str; 3] = [
+    include_str!("../targets/ecp5.toml"),
+    include_str!("../targets/ice40.toml"),
+    include_str!("../targets/gowin.toml"),
+];
+
+impl Device {
+    /// The devices that come with blc.
+    pub fn own() -> Vec<Self> {
+        OWN.iter().filter_map(|text| Self::parse(text, "").ok()).collect()
+    }
+
+    /// The device of a name, among those that come with blc.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::own().into_iter().find(|d| d.name == name)
+    }
+
+    /// Inputs of a lookup table.
+    pub fn k(&self) -> u8 {
+        self.lut.inputs.len() as u8
+    }
+
+    /// The cell of a register that starts at a value.
+    pub fn register(&self, init: bool) -> Option<&RegisterCell> {
+        if init { self.register_one.as_ref() } else { Some(&self.register) }
+    }
+
+    /// Reads a device file; `file` is what diagnostics call it.
+    ///
+    /// # Errors
+    /// `BL3006`: no TOML, keys missing or unknown, names that are no identifiers of Verilog, tables of other than 2 to 6
+    /// inputs, delays that are no times.
+    pub fn parse(text: &str, file: &str) -> Result<Self> {
+        let refused = |why: String| {
+            let help = "the files in `backends/targets` show every key";
+            Box::new(Diagnostic::error(&codes::DEVICE, why).in_file(file, "").help(help))
+        };
+        let device: Self = toml::from_str(text).map_err(|e| refused(e.to_string().trim_end().to_owned()))?;
+        device.check().map_err(refused)?;
+        Ok(device)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        if !(2..=6).contains(&self.lut.inputs.len()) {
+            return Err(format!("a lookup table of {} inputs; they have 2 to 6", self.lut.inputs.len()));
+        }
+        for name in self.names() {
+            if name.is_empty() || name.len() > 64 || Language::Verilog.legal(name) != name {
+                return Err(format!("`{}` is no name in Verilog", name.escape_default()));
+            }
+        }
+        for register in [Some(&self.register), self.register_one.as_ref()].into_iter().flatten() {
+            let bits =
+                register.parameters.values().filter_map(|p| if let Parameter::Bit(b) = p { Some(b) } else { None });
+            if register.ties.values().chain(bits).any(|&b| b > 1) {
+                return Err(format!("a constant of `{}` that is neither 0 nor 1", register.cell));
+            }
+            let plain = |t: &str| t.len() <= 64 && t.chars().all(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c));
+            if register.parameters.values().any(|p| matches!(p, Parameter::Text(t) if !plain(t))) {
+                return Err(format!("a parameter of `{}` that is no plain word", register.cell));
+            }
+        }
+        let Delays { lut, net, clock_to_output, setup } = self.delay;
+        if [lut, net, clock_to_output, setup].iter().any(|t| !(0.0..=1000.0).contains(t)) {
+            return Err("a delay that is no time from 0 to 1000 ns".into());
+        }
+        Ok(())
+    }
+
+    /// Every name that is written into netlists.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let registers = [Some(&self.register), self.register_one.as_ref()].into_iter().flatten();
+        let registers = registers.flat_map(|r| {
+            let keys = r.ties.keys().chain(r.parameters.keys());
+            [&r.cell, &r.data, &r.clock, &r.output].into_iter().chain(keys)
+        });
+        let lut = [&self.name, &self.lut.cell, &self.lut.output, &self.lut.table];
+        lut.into_iter().chain(&self.lut.inputs).chain(self.models.keys()).chain(registers).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_devices_are_read() {
+        let names: Vec<_> = Device::own().iter().map(|d| d.name.clone()).collect();
+        assert_eq!(names, ["ecp5", "ice40", "gowin"]);
+        assert_eq!(Device::named("ice40").unwrap().k(), 4);
+        assert!(Device::named("ice40").unwrap().register(true).is_none());
+        assert_eq!(Device::named("gowin").unwrap().register(true).unwrap().cell, "DFFS");
+    }
+
+    #[test]
+    fn wrong_devices_are_refused() {
+        let wrongs = [
+            ("name = \"ecp5\"", "name = \"a b\"", "no name in Verilog"),
+            ("\"A\", \"B\", \"C\", \"D\"", "\"A\"", "a lookup table of 1 inputs"),
+            ("ties = { LSR = 0 }", "ties = { LSR = 2 }", "neither 0 nor 1"),
+            ("GSR = \"DISABLED\"", "GSR = \"a\\\"b\"", "no plain word"),
+            ("net = 0.75", "net = -1.0", "no time"),
+            ("net = 0.75", "net = nan", "no time"),
+            ("[delay]", "[delays]", "unknown field"),
+            ("cell = \"LUT4\"", "", "missing field `cell`"),
+        ];
+        for (from, to, why) in wrongs {
+            let text = OWN[0].replacen(from, to, 1);
+            assert_ne!(text, OWN[0], "{from}");
+            let e = Device::parse(&text, "my.toml").unwrap_err();
+            assert_eq!(e.code.id, "BL3006");
+            assert!(e.message.contains(why), "{from}: {}", e.message);
+        }
+    }
+}
