@@ -55,7 +55,7 @@ crate::codes! {
     BL0213 = RESOURCE_MISSING: "a resource without its data",
         "The file that the resource names was not found beside the text, or its tensor has another hash.";
     BL0214 = CONST_RANGE: "a constant that does not fit its type",
-        "A constant is below 2^width.";
+        "A constant of n bits is a number below 2^n; wider ones are packed from parts.";
     BL0215 = FUNC_ATTR: "a function's attribute that is wrong",
         "`latency` is a number and stands only on an hw.module; `offset` and `step` are f32 resources of as many elements as \
          the first parameter has; every step is a positive number.";

@@ -1,0 +1,126 @@
+//! Designs in the cells of devices: simulated with our models and with the vendors' that Yosys has, and read by Yosys.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use blc_backends::device::Device;
+use blc_backends::emit::{Format, Options};
+use blc_backends::verilog::testbench;
+use blc_ir::{Func, FuncAttr, FuncKind, Module, Type};
+use common::{folder, run, vectors};
+
+fn options(device: Device) -> Options {
+    Options { made_from: Vec::new(), device: Some(device) }
+}
+
+/// A register that starts at 1 behind a table of four inputs.
+fn starts_at_one() -> Module {
+    let mut f = Func::new("one", FuncKind::HwModule);
+    f.set_attr("latency", FuncAttr::Int(1));
+    let clk = f.add_param("clk", Type::CLOCK);
+    let x: Vec<_> = ["a", "b", "c", "d"].map(|n| f.add_param(n, Type::BIT)).into();
+    let loc = f.locs.neuron("layer0", 0);
+    let y = f.lut(0x9a5c, &x, loc);
+    let kind = blc_ir::OpKind::Reg { stage: 1, init: true };
+    let q = f.push1(kind, &[y, clk], Type::BIT, loc);
+    f.add_result("y", q);
+    common::module("one", f)
+}
+
+fn write(dir: &Path, module: &Module, options: &Options, format: Format) -> Vec<String> {
+    let files = format.emit(module, options).unwrap();
+    files.iter().for_each(|f| std::fs::write(dir.join(&f.name), &f.text).unwrap());
+    files.into_iter().map(|f| f.name).collect()
+}
+
+/// Where Yosys keeps the models of a family's cells.
+fn vendor(family: &str) -> PathBuf {
+    let candidates = ["/usr/share/yosys", "/usr/local/share/yosys"];
+    let found = candidates.iter().map(|p| Path::new(p).join(family)).find(|p| p.join("cells_sim.v").is_file());
+    found.unwrap_or_else(|| panic!("no {family}/cells_sim.v in {candidates:?}: apt-get install yosys"))
+}
+
+/// Runs a testbench; gives its last line.
+fn simulate(dir: &Path, sources: &[&str]) -> String {
+    let flags = ["-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-s", "net_tb", "-o", "tb.vvp"];
+    let (ok, text) = run(dir, "iverilog", &[&flags[..], sources].concat());
+    assert!(ok, "{text}");
+    let (_, text) = run(dir, "vvp", &["-n", "tb.vvp"]);
+    text.lines().rfind(|l| !l.contains("$finish")).unwrap_or_default().to_string()
+}
+
+#[test]
+fn every_device_simulates_what_the_evaluator_says() {
+    for device in Device::own() {
+        for pipelined in [false, true] {
+            let module = common::net(pipelined);
+            let dir = folder(&format!("device_{}_{pipelined}", device.name));
+            let options = options(device.clone());
+            let files = write(&dir, &module, &options, Format::Verilog);
+            assert_eq!(files, ["net.v".into(), format!("{}_sim.v", device.name)]);
+            let lint = [&["--lint-only", "-Wall"], &files.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+            let (ok, text) = run(&dir, "verilator", &lint);
+            assert!(ok && text.is_empty(), "{text}");
+            let vectors = vectors(&module, 64);
+            let expected = format!("PASS {} vectors", vectors.len().min(testbench::MAX_EMBEDDED));
+            std::fs::write(dir.join("net_tb.v"), testbench::emit(&module, &vectors).unwrap()).unwrap();
+            assert_eq!(simulate(&dir, &["net.v", "net_tb.v", &files[1]]), expected, "{}", device.name);
+
+            let vendor = vendor(&device.name);
+            let include = format!("-I{}", vendor.display());
+            let cells = vendor.join("cells_sim.v").display().to_string();
+            assert_eq!(simulate(&dir, &[&include, "net.v", "net_tb.v", &cells]), expected, "{}", device.name);
+
+            // JSON, through Yosys, back to Verilog.
+            write(&dir, &module, &options, Format::Json);
+            let script = "read_json net.json; write_verilog -noattr net_back.v";
+            let (ok, text) = run(&dir, "yosys", &["-q", "-p", script]);
+            assert!(ok, "{text}");
+            assert_eq!(simulate(&dir, &[&include, "net_back.v", "net_tb.v", &cells]), expected, "{}", device.name);
+            // And a wrong one is caught.
+            let wrong = inverted_table(&std::fs::read_to_string(dir.join("net.json")).unwrap());
+            std::fs::write(dir.join("net.json"), wrong).unwrap();
+            let (ok, text) = run(&dir, "yosys", &["-q", "-p", script]);
+            assert!(ok, "{text}");
+            let verdict = simulate(&dir, &[&include, "net_back.v", "net_tb.v", &cells]);
+            assert!(verdict.starts_with("FAIL"), "{verdict}");
+        }
+    }
+}
+
+/// The first table of sixteen bits inverted.
+fn inverted_table(json: &str) -> String {
+    let key = "INIT\": \"";
+    let mut starts = json.match_indices(key).map(|(at, _)| at + key.len());
+    let at = starts.find(|&at| json[at..].find('"') == Some(16)).unwrap();
+    let inverted: String = json[at..at + 16].chars().map(|c| if c == '0' { '1' } else { '0' }).collect();
+    format!("{}{inverted}{}", &json[..at], &json[at + 16..])
+}
+
+#[test]
+fn generic_json_is_of_yosys_cells() {
+    let dir = folder("generic_json");
+    let module = common::net(true);
+    write(&dir, &module, &Options::default(), Format::Json);
+    let vectors = vectors(&module, 64);
+    std::fs::write(dir.join("net_tb.v"), testbench::emit(&module, &vectors).unwrap()).unwrap();
+    let script = "read_json net.json; check -assert; simplemap; write_verilog -noattr net_back.v";
+    let (ok, text) = run(&dir, "yosys", &["-q", "-p", script]);
+    assert!(ok, "{text}");
+    assert_eq!(simulate(&dir, &["net_back.v", "net_tb.v"]), "PASS 64 vectors");
+}
+
+#[test]
+fn what_a_device_lacks_is_refused() {
+    let ice = options(Device::named("ice40").unwrap());
+    let e = Format::Json.emit(&starts_at_one(), &ice).unwrap_err();
+    assert_eq!(e.code.id, "BL3007");
+    assert!(e.message.contains("starts at 1"), "{}", e.message);
+    let e = Format::Verilog.emit(&common::random(3, 1, false), &ice).unwrap_err();
+    assert!(e.message.contains("more inputs"), "{}", e.message);
+    let ecp5 = options(Device::named("ecp5").unwrap());
+    let text = &Format::Json.emit(&starts_at_one(), &ecp5).unwrap()[0].text;
+    assert!(text.contains("\"REGSET\": \"SET\""));
+}
