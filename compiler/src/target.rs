@@ -70,6 +70,6 @@ mod tests {
             assert_eq!(parse(&name).unwrap().name(), name);
         }
         assert!(parse("xc").unwrap_err().contains("did you mean `xc7`?"));
-        assert!(parse("missing.toml").unwrap_err().contains("missing.toml"));
+        assert!(parse("missing.toml").unwrap_err().contains("cannot be read"));
     }
 }
