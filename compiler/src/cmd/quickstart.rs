@@ -23,6 +23,7 @@ use crate::icarus::{self, Verdict};
 use crate::load::{Design, Input, Kind};
 use crate::outputs::{self, Outputs};
 use crate::progress::{Progress, percent};
+use crate::target::Chosen;
 use crate::ui::{self, Failure, Outcome, Ui};
 
 /// The data set, which is also the preset.
