@@ -1,12 +1,12 @@
-//! How fast the portable engine is: random nets of lookup tables, 784 inputs, random tables, random wiring.
+//! How fast an engine is: random nets of lookup tables, 784 inputs, random tables, random wiring.
 //!
-//! `cargo run --release -p blc-backends --example sim_speed [samples [part of a net's name]]`. Times are of the processor (all threads together)
+//! `cargo run --release -p blc-backends --example sim_speed [ENGINE [SAMPLES [part of a net's name]]]`. Times are of the processor (all threads together)
 //! where the system tells them, so the figures are of one core, also on a busy machine.
 #![allow(clippy::print_stdout)]
 
 use std::time::Instant;
 
-use blc_backends::sim::{Batch, Input, Program};
+use blc_backends::sim::{Batch, Engine, Input, Program};
 use blc_ir::diag::Result;
 use blc_ir::loc::LocId;
 use blc_ir::{Elem, Func, FuncKind, Module, Type, Value, table};
@@ -84,12 +84,17 @@ fn seconds(start: Instant) -> f64 {
 }
 
 fn main() -> Result<()> {
-    let samples = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_240);
+    let engine: Engine = std::env::args().nth(1).map_or(Ok(Engine::Jit), |name| name.parse())?;
+    let samples = std::env::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(10_240);
     let rng = &mut Random(7);
     let pixels: Vec<u8> = (0..samples * FEATURES).map(|_| rng.next() as u8).collect();
     println!("{samples} samples of {FEATURES} bytes; best of 5 runs of half a second of processor time");
-    println!("{:26} {:>7} {:>9} {:>10} {:>10}", "net", "tables", "setup ms", "samples/s", "G tables/s");
+    println!(
+        "{:26} {:>7} {:>9} {:>10} {:>10} {:>10}",
+        "net", "tables", "setup ms", "samples/s", "G tables/s", "in core"
+    );
     let nets = [
+        ("6 x 8000 LUT2, bits out", net(6, 8000, 2, 0)),
         ("6 x 2000 LUT6, bits out", net(6, 2000, 6, 0)),
         ("6 x 2000 LUT6, scores", net(6, 2000, 6, 10)),
         ("60 x 200 LUT6, bits out", net(60, 200, 6, 0)),
@@ -100,10 +105,11 @@ fn main() -> Result<()> {
         ("6 x 50000 LUT6, bits out", net(6, 50_000, 6, 0)),
     ];
     let clock = Instant::now();
-    let only = std::env::args().nth(2);
+    let only = std::env::args().nth(3);
     for (name, module) in nets.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))) {
         let start = Instant::now();
-        let batch = Batch::portable(&Program::compile(module, &module.funcs[0])?)?;
+        let program = Program::compile(module, &module.funcs[0])?;
+        let batch = if engine == Engine::Portable { Batch::portable(&program)? } else { Batch::jit(&program)? };
         let setup = start.elapsed().as_secs_f64();
         let mut rate = 0f64;
         for _ in 0..5 {
@@ -115,7 +121,10 @@ fn main() -> Result<()> {
             rate = rate.max((runs * samples) as f64 / (seconds(clock) - start));
         }
         let tables = batch.tables();
-        println!("{name:26} {tables:7} {:9.1} {rate:10.0} {:10.2}", setup * 1e3, rate * tables as f64 / 1e9);
+        let core = batch.times();
+        let share = core.evaluate / (core.encode + core.evaluate + core.head);
+        let g = rate * tables as f64 / 1e9;
+        println!("{name:26} {tables:7} {:9.1} {rate:10.0} {g:10.2} {:10.2}", setup * 1e3, g / share);
     }
     Ok(())
 }

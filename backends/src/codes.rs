@@ -52,5 +52,8 @@ blc_ir::codes! {
     BL3124 = SIM_LANES: "too many streams for one machine",
         "A machine steps up to 512 independent streams side by side.";
     BL3130 = SIM_ENGINE: "an unknown simulation engine",
-        "The engines are `auto`, `portable` and `reference`.";
+        "The engines are `auto`, `jit`, `portable` and `reference`.";
+    BL3131 = SIM_JIT: "no machine code on this machine",
+        "The engine `jit` needs x86-64 with AVX-512 and a system that lets a process make memory executable. `auto` takes it \
+         where it can and the portable engine elsewhere; their results are the same.";
 }

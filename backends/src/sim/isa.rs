@@ -6,8 +6,17 @@
 
 use std::cell::Cell;
 
+use super::encode::Plane;
 use super::portable::{Op, Run, execute};
 use super::word::{Rows, Word, transpose};
+
+/// Up to 64 rows of a table: where the first one's first column lies, and how far apart rows are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub start: usize,
+    pub stride: usize,
+    pub rows: usize,
+}
 
 /// An instruction set that this processor has.
 ///
@@ -44,10 +53,99 @@ macro_rules! compiled_for {
     };
 }
 compiled_for!(base);
+
+macro_rules! compares_for {
+    ($module:ident $(, $features:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $features)])?
+            pub(super) fn above_bytes(plane: &Plane, data: &[u8], at: Span, m: usize, out: &mut Rows) {
+                bytes(plane, data, at, m, out);
+            }
+
+            $(#[target_feature(enable = $features)])?
+            pub(super) fn above_reals(plane: &Plane, data: &[f32], at: Span, m: usize, out: &mut Rows) {
+                reals(plane, data, at, m, out);
+            }
+        }
+    };
+}
+compares_for!(base_compares);
+#[cfg(target_arch = "x86_64")]
+compares_for!(avx2_compares, "avx2");
+
+/// Comparisons of a plane for bytes: row `i` of matrix `m` becomes the bits of row `i`.
+#[inline(always)]
+fn bytes(plane: &Plane, data: &[u8], at: Span, m: usize, out: &mut Rows) {
+    for (i, row) in out.iter_mut().enumerate().take(at.rows) {
+        let x = &data[at.start + i * at.stride..][..plane.columns];
+        row[m] = gather(x, |j| u8::from(x[j] > plane.bytes[j]));
+    }
+}
+
+/// [`bytes`] for reals.
+#[inline(always)]
+fn reals(plane: &Plane, data: &[f32], at: Span, m: usize, out: &mut Rows) {
+    for (i, row) in out.iter_mut().enumerate().take(at.rows) {
+        let x = &data[at.start + i * at.stride..][..plane.columns];
+        row[m] = gather(x, |j| u8::from(x[j] >= plane.reals[j]));
+    }
+}
+
+/// Up to 64 bits, from bytes of 0 and 1.
+#[inline(always)]
+fn gather<T>(row: &[T], bit: impl Fn(usize) -> u8) -> u64 {
+    let mut ones = [0u8; 64];
+    ones.iter_mut().enumerate().take(row.len()).for_each(|(j, one)| *one = bit(j));
+    let (eights, _) = ones.as_chunks::<8>();
+    // The product moves bit 8 i to bit 56 + i; no two partial products meet.
+    let eight = |x: &[u8; 8]| u64::from_le_bytes(*x).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    eights.iter().enumerate().fold(0, |word, (n, x)| word | eight(x) << (8 * n))
+}
 #[cfg(target_arch = "x86_64")]
 compiled_for!(avx2, "avx2");
 #[cfg(target_arch = "x86_64")]
-compiled_for!(avx512, "avx512f");
+compiled_for!(avx512, "avx512f,avx512bw");
+
+/// The comparisons as single instructions: the compiler does not find them.
+#[cfg(target_arch = "x86_64")]
+mod masks {
+    use std::arch::x86_64::*;
+
+    use super::{Plane, Rows, Span};
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) fn above_bytes(plane: &Plane, data: &[u8], at: Span, m: usize, out: &mut Rows) {
+        // SAFETY: 64 bytes lie there.
+        let bound = unsafe { _mm512_loadu_si512(plane.bytes.as_ptr().cast()) };
+        let some = u64::MAX >> (64 - plane.columns);
+        for (i, row) in out.iter_mut().enumerate().take(at.rows) {
+            let x = &data[at.start + i * at.stride..][..plane.columns];
+            // SAFETY: `some` has a bit for each of the `columns` bytes of `x`; others are not read.
+            let x = unsafe { _mm512_maskz_loadu_epi8(some, x.as_ptr().cast()) };
+            row[m] = _mm512_cmpgt_epu8_mask(x, bound) & some;
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) fn above_reals(plane: &Plane, data: &[f32], at: Span, m: usize, out: &mut Rows) {
+        // SAFETY: 64 reals lie there.
+        let bounds = [0, 1, 2, 3].map(|n| unsafe { _mm512_loadu_ps(plane.reals[16 * n..].as_ptr()) });
+        let some = u64::MAX >> (64 - plane.columns);
+        for (i, row) in out.iter_mut().enumerate().take(at.rows) {
+            let x = &data[at.start + i * at.stride..][..plane.columns];
+            let mut bits = 0;
+            for (n, (x, bound)) in x.chunks(16).zip(bounds).enumerate() {
+                let some = (some >> (16 * n)) as u16;
+                // SAFETY: `some` has a bit for each of the up to 16 reals of `x`; others are not read.
+                let x = unsafe { _mm512_maskz_loadu_ps(some, x.as_ptr()) };
+                bits |= u64::from(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, bound) & some) << (16 * n);
+            }
+            row[m] = bits;
+        }
+    }
+}
 
 impl Isa {
     /// Every instruction set of this processor that there is code for, the best last.
@@ -58,7 +156,7 @@ impl Isa {
             if is_x86_feature_detected!("avx2") {
                 all.push(Self(Level::Avx2));
             }
-            if is_x86_feature_detected!("avx512f") {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
                 all.push(Self(Level::Avx512));
             }
         }
@@ -98,6 +196,32 @@ impl Isa {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { avx512::turn(rows) },
+        }
+    }
+
+    /// The comparisons of a plane for bytes, row `i` into row `i` of matrix `m`.
+    pub fn above_bytes(self, plane: &Plane, data: &[u8], at: Span, m: usize, out: &mut Rows) {
+        match self.0 {
+            Level::Base => base_compares::above_bytes(plane, data, at, m, out),
+            // SAFETY: by the invariant of `Isa` the processor has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2_compares::above_bytes(plane, data, at, m, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { masks::above_bytes(plane, data, at, m, out) },
+        }
+    }
+
+    /// [`Self::above_bytes`] for reals.
+    pub fn above_reals(self, plane: &Plane, data: &[f32], at: Span, m: usize, out: &mut Rows) {
+        match self.0 {
+            Level::Base => base_compares::above_reals(plane, data, at, m, out),
+            // SAFETY: by the invariant of `Isa` the processor has the instructions.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2_compares::above_reals(plane, data, at, m, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { masks::above_reals(plane, data, at, m, out) },
         }
     }
 }

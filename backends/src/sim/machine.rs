@@ -28,7 +28,7 @@ impl Machine {
         let kernel = Portable::new(&plan.schedule, plan.isa);
         let limits = Limits::new(&plan.inputs);
         let initial = program.registers().iter().map(|r| Word::splat(r.init)).collect();
-        let mut machine = Self { slots: plan.slots(), plan, kernel, limits, initial, next: Vec::new() };
+        let mut machine = Self { slots: plan.slots(1), plan, kernel, limits, initial, next: Vec::new() };
         machine.reset();
         machine
     }

@@ -8,8 +8,10 @@
 //! slots and out of them is the same for all. The reference engine is the evaluator of the language itself.
 
 mod batch;
+mod encode;
 mod input;
 mod isa;
+mod jit;
 mod latency;
 mod layout;
 mod machine;
@@ -30,7 +32,7 @@ use std::str::FromStr;
 use blc_ir::diag::{Diagnostic, Result};
 use blc_ir::{Func, Module};
 
-pub use batch::Batch;
+pub use batch::{Batch, Times};
 pub use input::{Data, Input};
 pub use layout::{Layout, PortColumns};
 pub use machine::Machine;
@@ -40,6 +42,8 @@ pub use program::Program;
 pub use reference::Reference;
 pub use word::{LANES, Word};
 
+use jit::Jit;
+
 use crate::codes::{EMIT_LEVEL, EMIT_OP, SIM_ENGINE};
 
 /// What evaluates.
@@ -48,6 +52,8 @@ pub enum Engine {
     /// The fastest one that can.
     #[default]
     Auto,
+    /// Machine code, on x86-64 with AVX-512.
+    Jit,
     /// Bit-sliced, on any processor.
     Portable,
     /// The evaluator of the language.
@@ -56,12 +62,18 @@ pub enum Engine {
 
 impl Engine {
     /// Every engine.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Portable, Self::Reference];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Jit, Self::Portable, Self::Reference];
+
+    /// Whether this machine can run it.
+    pub fn is_available(self) -> bool {
+        self != Self::Jit || jit::supported()
+    }
 
     /// As `--engine` has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Jit => "jit",
             Self::Portable => "portable",
             Self::Reference => "reference",
         }
@@ -93,10 +105,11 @@ pub struct Simulator<'a> {
     inputs: Layout,
     latency: u64,
     takes_reals: bool,
+    note: Option<String>,
 }
 
 enum Kind<'a> {
-    Batch(Box<Batch>),
+    Batch(Box<Batch>, Engine),
     Reference(Reference<'a>),
 }
 
@@ -106,27 +119,54 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// The function does not verify, or the engine cannot run it: not lowered, feedback, unbalanced paths.
     pub fn new(module: &'a Module, f: &'a Func, engine: Engine) -> Result<Self> {
+        let mut note = None;
         if engine != Engine::Reference {
             match Program::compile(module, f) {
                 Ok(program) => {
-                    let kind = Kind::Batch(Box::new(Batch::portable(&program)?));
+                    let (batch, chosen) = match engine {
+                        Engine::Portable => (Batch::portable(&program)?, Engine::Portable),
+                        Engine::Jit => (Batch::jit(&program)?, Engine::Jit),
+                        _ => match Batch::jit_or_portable(&program, Jit::new)? {
+                            (batch, None) => (batch, Engine::Jit),
+                            (batch, Some(why)) => {
+                                note = Some(format!("engine `portable` instead of `jit`: {why}"));
+                                (batch, Engine::Portable)
+                            }
+                        },
+                    };
                     let (inputs, takes_reals) = (program.inputs().clone(), program.takes_reals());
-                    return Ok(Self { kind, inputs, latency: program.latency()?, takes_reals });
+                    let kind = Kind::Batch(Box::new(batch), chosen);
+                    return Ok(Self { kind, inputs, latency: program.latency()?, takes_reals, note });
                 }
-                Err(error) if engine == Engine::Auto && [&EMIT_LEVEL, &EMIT_OP].contains(&error.code) => {}
+                Err(error) if engine == Engine::Auto && [&EMIT_LEVEL, &EMIT_OP].contains(&error.code) => {
+                    note = Some(format!("engine `reference` instead of `jit`: {}", error.message));
+                }
                 Err(error) => return Err(error),
             }
         }
         let reference = Reference::new(module, f)?;
         let (inputs, takes_reals) = (reference.inputs().clone(), reference.takes_reals());
-        Ok(Self { kind: Kind::Reference(reference), inputs, latency: f.latency(), takes_reals })
+        Ok(Self { kind: Kind::Reference(reference), inputs, latency: f.latency(), takes_reals, note })
     }
 
     /// The engine that was chosen.
     pub fn engine(&self) -> Engine {
         match self.kind {
-            Kind::Batch(_) => Engine::Portable,
+            Kind::Batch(_, engine) => engine,
             Kind::Reference(_) => Engine::Reference,
+        }
+    }
+
+    /// Why [`Engine::Auto`] did not choose the fastest engine.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Time that runs have taken, by part; `None` of the reference engine, which has no parts.
+    pub fn times(&self) -> Option<Times> {
+        match &self.kind {
+            Kind::Batch(batch, _) => Some(batch.times()),
+            Kind::Reference(_) => None,
         }
     }
 
@@ -151,7 +191,7 @@ impl<'a> Simulator<'a> {
     /// The input does not fit the design.
     pub fn run(&self, input: &Input<'_>) -> Result<Outputs> {
         match &self.kind {
-            Kind::Batch(batch) => batch.run(input),
+            Kind::Batch(batch, _) => batch.run(input),
             Kind::Reference(reference) => reference.run(input),
         }
     }

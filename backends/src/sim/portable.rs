@@ -43,6 +43,7 @@ pub(super) struct Run {
 pub(super) struct Portable {
     ops: Vec<Op>,
     runs: Vec<Run>,
+    slots: usize,
     isa: Isa,
 }
 
@@ -59,13 +60,15 @@ impl Portable {
                 None => runs.push(Run { k: step.k, leaves, end: ops.len() }),
             }
         }
-        Self { ops, runs, isa }
+        Self { ops, runs, slots: schedule.slots, isa }
     }
 }
 
 impl Kernel for Portable {
     fn run(&self, slots: &mut [Word]) {
-        self.isa.execute(&self.ops, &self.runs, Cell::from_mut(slots).as_slice_of_cells());
+        for block in slots.chunks_exact_mut(self.slots) {
+            self.isa.execute(&self.ops, &self.runs, Cell::from_mut(block).as_slice_of_cells());
+        }
     }
 }
 

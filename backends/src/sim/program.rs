@@ -7,13 +7,14 @@ use blc_ir::diag::Result;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module};
 
-use super::input::{Code, Input};
-use super::isa::Isa;
+use super::encode::{self, Plane};
+use super::input::{Code, Data, Input};
+use super::isa::{Isa, Span};
 use super::latency::latency;
 use super::layout::Layout;
 use super::netlist::{Netlist, Register};
 use super::schedule::{Registers, Schedule, Slot, UNUSED};
-use super::word::{Rows, Word};
+use super::word::{LANES, Rows, Word};
 
 /// A flattened design: lookup tables and registers of single bits, and the tables of its ports.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ impl Program {
     }
 
     pub(super) fn plan(&self, registers: Registers, isa: Isa) -> Plan {
-        Plan::new(self, Schedule::new(&self.netlist, registers), isa)
+        Plan::new(self, registers, isa)
     }
 }
 
@@ -96,6 +97,7 @@ pub(super) struct Plan {
     pub inputs: Arc<Layout>,
     pub outputs: Arc<Layout>,
     pub code: Arc<Option<Code>>,
+    planes: Vec<Plane>,
     loads: Vec<Load>,
     /// For each output tile the slots of its bits.
     stores: Vec<Vec<Slot>>,
@@ -103,7 +105,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn new(program: &Program, schedule: Schedule, isa: Isa) -> Self {
+    fn new(program: &Program, registers: Registers, isa: Isa) -> Self {
+        let (schedule, planes) = match registers {
+            // A comparison has no registers behind it where each cycle counts.
+            Registers::State => (Schedule::new(&program.netlist, registers), Vec::new()),
+            Registers::Transparent => {
+                let (netlist, comparisons) = encode::extract(&program.netlist, &program.inputs);
+                let schedule = Schedule::new(&netlist, registers);
+                let slots = &schedule.inputs[program.netlist.inputs..];
+                let code = program.code.as_deref();
+                let planes = encode::planes(&comparisons, slots, &program.inputs, code);
+                (schedule, planes)
+            }
+        };
         let mut loads = Vec::new();
         for first in (0..program.inputs.tiles().len()).step_by(8) {
             let tiles = first..(first + 8).min(program.inputs.tiles().len());
@@ -125,13 +139,13 @@ impl Plan {
         });
         let stores = stores.collect();
         let (inputs, outputs) = (Arc::clone(&program.inputs), Arc::clone(&program.outputs));
-        Self { schedule, inputs, outputs, code: Arc::clone(&program.code), loads, stores, isa }
+        Self { schedule, inputs, outputs, code: Arc::clone(&program.code), planes, loads, stores, isa }
     }
 
-    /// Slots with the constants in place.
-    pub fn slots(&self) -> Vec<Word> {
-        let mut slots = vec![Word::ZERO; self.schedule.slots];
-        slots[1] = Word::ONES;
+    /// Slots of several blocks of samples, with the constants in place.
+    pub fn slots(&self, blocks: usize) -> Vec<Word> {
+        let mut slots = vec![Word::ZERO; self.schedule.slots * blocks];
+        slots.chunks_exact_mut(self.schedule.slots).for_each(|block| block[1] = Word::ONES);
         slots
     }
 
@@ -139,6 +153,14 @@ impl Plan {
     pub fn load(&self, input: &Input<'_>, first: usize, slots: &mut [Word]) {
         let code = self.code.as_deref().unwrap_or_default();
         let mut rows: Rows = [[0; 8]; 64];
+        for plane in &self.planes {
+            self.compare(input, first, plane, &mut rows);
+            self.isa.transpose(&mut rows);
+            for &(bit, slot, complement) in &plane.slots {
+                let word = rows[usize::from(bit)];
+                slots[slot as usize].0 = if complement { word.map(|x| !x) } else { word };
+            }
+        }
         for lane in 0..8 {
             let first = (first + 64 * lane).min(input.samples);
             for load in &self.loads {
@@ -149,6 +171,29 @@ impl Plan {
                 self.isa.transpose(&mut rows);
                 for &(bit, m, slot) in &load.bits {
                     slots[slot as usize].0[lane] = rows[usize::from(bit)][usize::from(m)];
+                }
+            }
+        }
+    }
+
+    /// What the comparisons of a plane say of up to 512 rows, 64 in each matrix; rows beyond the last one are 0.
+    fn compare(&self, input: &Input<'_>, first: usize, plane: &Plane, rows: &mut Rows) {
+        let stride = self.inputs.columns();
+        if input.samples - first < LANES {
+            *rows = [[0; 8]; 64];
+        }
+        for m in 0..8 {
+            let first = (first + 64 * m).min(input.samples);
+            let at = Span { start: first * stride + plane.first, stride, rows: (input.samples - first).min(64) };
+            match input.data {
+                Data::U8(d) => self.isa.above_bytes(plane, d, at, m, rows),
+                Data::F32(d) => self.isa.above_reals(plane, d, at, m, rows),
+                Data::U64(d) => {
+                    for (i, row) in rows.iter_mut().enumerate().take(at.rows) {
+                        let x = &d[at.start + i * stride..][..plane.columns];
+                        let above = x.iter().zip(&plane.words).map(|(x, bound)| u64::from(x > bound));
+                        row[m] = above.enumerate().fold(0, |word, (j, bit)| word | bit << j);
+                    }
                 }
             }
         }

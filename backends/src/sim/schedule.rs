@@ -28,9 +28,9 @@ pub(super) struct Step {
     pub k: u8,
 }
 
-/// What computes a block of 512 samples: one for each engine.
+/// What computes blocks of 512 samples: one for each engine.
 pub(super) trait Kernel: Send + Sync {
-    /// Runs every step of the schedule it was made of, on that many slots.
+    /// Runs every step of the schedule it was made of, on the slots of one block or of several, block after block.
     fn run(&self, slots: &mut [Word]);
 }
 

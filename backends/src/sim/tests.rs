@@ -167,9 +167,9 @@ fn code_of_error<T>(result: Result<T>) -> &'static str {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// The portable engine, on every instruction set of this processor, gives what the evaluator gives.
+    /// The portable engine, on every instruction set of this processor, and machine code give what the evaluator gives.
     #[test]
-    fn portable_equals_the_evaluator(seed: u64, samples in prop_oneof![Just(0), Just(1), 2usize..70, 500usize..1600]) {
+    fn engines_equal_the_evaluator(seed: u64, samples in prop_oneof![Just(0), Just(1), 2usize..70, 500usize..1600]) {
         let module = module_of(random_pipeline(seed));
         let f = &module.funcs[0];
         let program = Program::compile(&module, f).unwrap();
@@ -182,6 +182,9 @@ proptest! {
             prop_assert_eq!(outputs.first_difference(&expected), None, "{:?}", isa);
             prop_assert_eq!(outputs, expected.clone());
         }
+        let (machine_code, unfit) = Batch::jit_or_portable(&program, Jit::new).unwrap();
+        prop_assert_eq!(unfit.is_none(), jit::supported());
+        prop_assert_eq!(machine_code.run(&input).unwrap(), expected.clone());
         // The reference engine's own packing, against the evaluator itself.
         let columns = program.inputs().columns();
         for sample in 0..samples.min(3) {
@@ -329,11 +332,24 @@ proptest! {
 }
 
 #[test]
+fn without_executable_memory_the_portable_engine_runs() {
+    let module = module_of(random_pipeline(5));
+    let program = Program::compile(&module, &module.funcs[0]).unwrap();
+    let refused = || jit::Unfit::Memory(std::io::ErrorKind::PermissionDenied.into());
+    let (batch, unfit) = Batch::jit_or_portable(&program, |_| Err(refused())).unwrap();
+    assert!(unfit.is_some_and(|why| why.to_string().contains("permission denied")));
+    let rows = random_rows(&mut Random(1), program.inputs(), 700);
+    let reference = Reference::new(&module, &module.funcs[0]).unwrap().run(&Input::u64(700, &rows)).unwrap();
+    assert_eq!(batch.run(&Input::u64(700, &rows)).unwrap(), reference);
+    assert_eq!(batch::no_jit(&refused()).code.id, SIM_JIT.id);
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
     let module = module_of(random_pipeline(77));
     let program = Program::compile(&module, &module.funcs[0]).unwrap();
     let rows = random_rows(&mut Random(1), program.inputs(), 5000);
-    let batch = Batch::portable(&program).unwrap();
+    let (batch, _) = Batch::jit_or_portable(&program, Jit::new).unwrap();
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| batch.run(&Input::u64(5000, &rows)).unwrap())

@@ -36,6 +36,9 @@ pub fn run(args: &Sim, ui: &Ui) -> Outcome {
     let batch = Batch::read(&args.input, &module, f)?;
     let labels = args.labels.as_ref().map(|path| batch::labels(path, batch.samples())).transpose()?;
     let simulator = Simulator::new(&module, f, args.engine)?;
+    if let Some(note) = simulator.note() {
+        ui.say(format!("note: {note}"));
+    }
     let start = Instant::now();
     let outputs = simulator.run(&batch.input()).map_err(|d| batch::of_file(*d, &args.input))?;
     let seconds = start.elapsed().as_secs_f64();
