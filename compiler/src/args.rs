@@ -1,5 +1,6 @@
 //! The command line, as clap derives it.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use blc_backends::emit::Format;
@@ -7,6 +8,7 @@ use blc_backends::sim::Engine;
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::batch::BitOrder;
 use crate::target::{self, Chosen};
 use crate::ui::{Color, ErrorFormat};
 
@@ -240,6 +242,12 @@ pub struct Sim {
     #[arg(long, value_name = "ENGINE", default_value = Engine::Auto.name(),
           value_parser = PossibleValuesParser::new(Engine::ALL.map(Engine::name)).try_map(|name| name.parse::<Engine>()))]
     pub engine: Engine,
+    /// The batch holds bits, eight in a byte, in this order (of `numpy.packbits`: big)
+    #[arg(long, value_name = "ORDER")]
+    pub packed: Option<BitOrder>,
+    /// Run that many times and tell the time of the fastest
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub repeat: NonZeroU32,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

@@ -1,13 +1,14 @@
-//! Batches of samples: from an array file to what the simulator takes, and back. In one place for every command.
+//! Batches of samples: from an array file to what the simulator takes. In one place for every command.
 
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use blc_backends::sim::{Input, Outputs};
+use blc_backends::sim::Input;
 #[cfg(feature = "train")]
 use blc_frontend::data::Features;
-use blc_frontend::data::{Array, Elements, npy};
+use blc_frontend::data::{Array, Elements, Kind as ElementKind, Mapped};
 use blc_frontend::files;
-use blc_ir::diag::{Diagnostic, Place, Result};
+use blc_ir::diag::{Code, Diagnostic, Place, Result};
 use blc_ir::eval::affine;
 use blc_ir::{Elem, Func, Module, Type};
 
@@ -50,92 +51,188 @@ impl Wanted {
     }
 }
 
-/// Samples for a design, row-major.
-#[derive(Clone, Debug, PartialEq)]
+/// Which bit of a byte comes first where bits are packed, as `numpy.packbits` calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum BitOrder {
+    /// The highest one, NumPy's default.
+    Big,
+    /// The lowest one.
+    Little,
+}
+
+/// An `.npy` of samples for a design, which stays in its file.
+#[derive(Debug)]
 pub struct Batch {
+    path: PathBuf,
+    file: Mapped,
+    wanted: Wanted,
+    packed: Option<BitOrder>,
+}
+
+impl Batch {
+    /// Opens a file. With `packed`, each row holds bits, eight in a byte.
+    ///
+    /// # Errors
+    /// The file is no array, or one of another shape or type than the design takes.
+    pub fn open(path: &Path, module: &Module, f: &Func, packed: Option<BitOrder>) -> Result<Self> {
+        let batch = Self { path: path.into(), file: Mapped::open(path)?, wanted: Wanted::of(module, f), packed };
+        batch.check(batch.file.shape(), batch.file.kind())?;
+        Ok(batch)
+    }
+
+    fn check(&self, shape: &[usize], kind: ElementKind) -> Result<()> {
+        check(shape, kind, self.wanted, self.packed).map_err(|(code, message)| {
+            let d = Diagnostic::error(code, message).in_file(files::display(&self.path), "");
+            Box::new(d.help(self.wanted.help()))
+        })
+    }
+
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        self.file.rows()
+    }
+
+    /// The file's name, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Samples of which some tens of megabytes are in memory at once.
+    pub fn window(&self) -> usize {
+        const BYTES: usize = 32 << 20;
+        const BLOCK: usize = 4096;
+        (BYTES / (8 * self.wanted.columns.max(1)) / BLOCK).clamp(1, 64) * BLOCK
+    }
+
+    /// Some samples.
+    pub fn rows(&self, rows: Range<usize>) -> Rows<'_> {
+        let (first, samples) = (rows.start, rows.len());
+        let data = match (self.packed, self.file.bytes(rows.clone()), self.file.reals(rows.clone())) {
+            (None, Some(bytes), _) if self.file.kind() == ElementKind::U8 => RowData::Bytes(bytes),
+            (None, _, Some(reals)) => RowData::Reals(reals),
+            (packed, ..) => match (self.file.elements(rows), packed) {
+                (Elements::U8(x), Some(order)) => RowData::U8(unpack(&x, samples, self.wanted.columns, order)),
+                (Elements::U8(x), None) => RowData::U8(x),
+                (Elements::Bool(x), _) => RowData::U8(x.into_iter().map(u8::from).collect()),
+                (Elements::U16(x), _) => RowData::U64(x.into_iter().map(u64::from).collect()),
+                (Elements::U32(x), _) => RowData::U64(x.into_iter().map(u64::from).collect()),
+                (Elements::U64(x), _) => RowData::U64(x),
+                (Elements::F32(x), _) => RowData::F32(x),
+                // Refused when the file was opened.
+                _ => RowData::U8(Vec::new()),
+            },
+        };
+        Rows { first, samples, data }
+    }
+}
+
+/// Samples in memory, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows<'a> {
+    first: usize,
     samples: usize,
-    data: Data,
+    data: RowData<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Data {
+enum RowData<'a> {
+    Bytes(&'a [u8]),
+    Reals(&'a [f32]),
     U8(Vec<u8>),
     U64(Vec<u64>),
     F32(Vec<f32>),
 }
 
-impl Batch {
-    /// Reads an `.npy` of samples for a design.
-    ///
-    /// # Errors
-    /// The file is no array, or one of another shape or type than the design takes.
-    pub fn read(path: &Path, module: &Module, f: &Func) -> Result<Self> {
-        Self::from_array(npy::read(path)?, &files::display(path), Wanted::of(module, f))
-    }
-
-    fn from_array(array: Array, file: &str, wanted: Wanted) -> Result<Self> {
-        let refused =
-            |code, message: String| Box::new(Diagnostic::error(code, message).in_file(file, "").help(wanted.help()));
-        let fits = match array.shape.split_first() {
-            Some((_, sample)) => sample.iter().product::<usize>() == wanted.columns,
-            None => false,
-        };
-        if !fits {
-            let message = format!("an array of shape {:?}, but a sample has {} numbers", array.shape, wanted.columns);
-            return Err(refused(&codes::BATCH_SHAPE, message));
-        }
-        let samples = array.shape.first().copied().unwrap_or(0);
-        let descr = array.data.kind().descr();
-        let data = match (wanted.kind, array.data) {
-            (Kind::Reals, Elements::F32(x)) => Data::F32(x),
-            (Kind::Bits | Kind::Words, Elements::U8(x)) => Data::U8(x),
-            (Kind::Bits | Kind::Words, Elements::Bool(x)) => Data::U8(x.into_iter().map(u8::from).collect()),
-            (Kind::Words, Elements::U16(x)) => Data::U64(x.into_iter().map(u64::from).collect()),
-            (Kind::Words, Elements::U32(x)) => Data::U64(x.into_iter().map(u64::from).collect()),
-            (Kind::Words, Elements::U64(x)) => Data::U64(x),
-            _ => return Err(refused(&codes::BATCH_DTYPE, format!("elements of type '{descr}' do not fit the design"))),
-        };
-        Ok(Self { samples, data })
-    }
-
+impl Rows<'_> {
     /// Samples of a data set.
     #[cfg(feature = "train")]
-    pub fn of(x: &Features, samples: usize) -> Self {
+    pub fn of(x: &Features, samples: usize) -> Rows<'_> {
         let data = match x {
-            Features::U8(x) => Data::U8(x.clone()),
-            Features::F32(x) => Data::F32(x.clone()),
+            Features::U8(x) => RowData::Bytes(x),
+            Features::F32(x) => RowData::Reals(x),
         };
-        Self { samples, data }
+        Rows { first: 0, samples, data }
     }
 
-    /// As the simulator takes it.
+    /// As the simulator takes them.
     pub fn input(&self) -> Input<'_> {
-        match &self.data {
-            Data::U8(x) => Input::u8(self.samples, x),
-            Data::U64(x) => Input::u64(self.samples, x),
-            Data::F32(x) => Input::f32(self.samples, x),
-        }
-    }
-
-    /// Number of samples.
-    pub fn samples(&self) -> usize {
-        self.samples
+        let input = match &self.data {
+            RowData::Bytes(x) => Input::u8(self.samples, x),
+            RowData::Reals(x) => Input::f32(self.samples, x),
+            RowData::U8(x) => Input::u8(self.samples, x),
+            RowData::U64(x) => Input::u64(self.samples, x),
+            RowData::F32(x) => Input::f32(self.samples, x),
+        };
+        input.starting_at(self.first)
     }
 }
 
-/// Reads the labels of a batch.
-///
-/// # Errors
-/// Not one whole number from 0 to 65535 for each sample.
-pub fn labels(path: &Path, samples: usize) -> Result<Vec<u16>> {
-    let file = files::display(path);
-    let array = npy::read(path)?;
-    if array.shape != [samples] {
-        let message = format!("an array of shape {:?} for {samples} samples", array.shape);
-        let d = Diagnostic::error(&codes::LABELS, message).in_file(file, "");
-        return Err(Box::new(d.help(format!("give one label a sample: [{samples}]"))));
+/// Whether an array fits what a design takes.
+fn check(
+    shape: &[usize],
+    kind: ElementKind,
+    wanted: Wanted,
+    packed: Option<BitOrder>,
+) -> Result<(), (&'static Code, String)> {
+    let needed = if packed.is_some() { wanted.columns.div_ceil(8) } else { wanted.columns };
+    let fits = shape.split_first().is_some_and(|(_, sample)| sample.iter().product::<usize>() == needed);
+    if !fits {
+        let what = if packed.is_some() { "bytes of packed bits" } else { "numbers" };
+        return Err((&codes::BATCH_SHAPE, format!("an array of shape {shape:?}, but a sample has {needed} {what}")));
     }
-    array.to_labels(&file, "")
+    use ElementKind::{Bool, F32, U8, U16, U32, U64};
+    let fine = match (wanted.kind, packed) {
+        (Kind::Bits, Some(_)) => kind == U8,
+        (_, Some(_)) => false,
+        (Kind::Reals, None) => kind == F32,
+        (Kind::Bits, None) => matches!(kind, U8 | Bool),
+        (Kind::Words, None) => matches!(kind, U8 | Bool | U16 | U32 | U64),
+    };
+    let message = || format!("elements of type '{}' do not fit the design", kind.descr());
+    if fine { Ok(()) } else { Err((&codes::BATCH_DTYPE, message())) }
+}
+
+/// Rows of `columns` bits out of rows of whole bytes.
+fn unpack(bytes: &[u8], samples: usize, columns: usize, order: BitOrder) -> Vec<u8> {
+    let row = columns.div_ceil(8);
+    let bit = |byte: u8, b: usize| match order {
+        BitOrder::Big => byte >> (7 - b) & 1,
+        BitOrder::Little => byte >> b & 1,
+    };
+    (0..samples).flat_map(|i| (0..columns).map(move |c| bit(bytes[i * row + c / 8], c % 8))).collect()
+}
+
+/// The labels of a batch, in their file.
+#[derive(Debug)]
+pub struct Labels {
+    file: Mapped,
+    name: String,
+}
+
+impl Labels {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Not one number for each sample.
+    pub fn open(path: &Path, samples: usize) -> Result<Self> {
+        let name = files::display(path);
+        let file = Mapped::open(path)?;
+        if file.shape() != [samples] {
+            let message = format!("an array of shape {:?} for {samples} samples", file.shape());
+            let d = Diagnostic::error(&codes::LABELS, message).in_file(name, "");
+            return Err(Box::new(d.help(format!("give one label a sample: [{samples}]"))));
+        }
+        Ok(Self { file, name })
+    }
+
+    /// Those of some samples.
+    ///
+    /// # Errors
+    /// A label that is no whole number from 0 to 65535.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Vec<u16>> {
+        let shape = vec![rows.len()];
+        Array { shape, data: self.file.elements(rows) }.to_labels(&self.name, "")
+    }
 }
 
 /// A problem of the simulator with a sample, told of the file that the sample is from.
@@ -147,98 +244,48 @@ pub fn of_file(d: Diagnostic, path: &Path) -> Diagnostic {
     d.in_file(files::display(path), detail)
 }
 
-/// What a design says about each sample.
-#[derive(Debug)]
-pub struct Answers<'a> {
-    outputs: &'a Outputs,
-    /// Whether the outputs are a class and perhaps scores, as a model's are.
-    classes: bool,
-}
-
-/// Ports of a model.
-const CLASS: &str = "class";
-const SCORE: &str = "score";
-
-impl<'a> Answers<'a> {
-    /// The outputs of a design's top.
-    pub fn new(f: &Func, outputs: &'a Outputs) -> Self {
-        let ports: Vec<_> = f.results.iter().map(|r| (r.name.as_str(), f.ty(r.value))).collect();
-        let classes = match ports.as_slice() {
-            [(CLASS, ty)] | [(CLASS, ty), (SCORE, _)] => ty.is_scalar() && matches!(ty.elem, Elem::Word(_)),
-            _ => false,
-        };
-        Self { outputs, classes }
-    }
-
-    /// The class of each sample, where the design gives one.
-    pub fn classes(&self) -> Option<Vec<u16>> {
-        if self.classes { self.outputs.port_u16(CLASS) } else { None }
-    }
-
-    /// The scores, where the design gives them: `[N, classes]`.
-    pub fn scores(&self) -> Option<Array> {
-        let port = self.outputs.layout().port(SCORE)?;
-        let shape = vec![self.outputs.samples(), port.columns.len()];
-        Some(array(shape, port.width, self.outputs.port(SCORE)?))
-    }
-
-    /// What `--output` gets: classes `[N]`, otherwise all outputs `[N, outputs]`.
-    pub fn predictions(&self) -> Array {
-        let (outputs, layout) = (self.outputs, self.outputs.layout());
-        let samples = outputs.samples();
-        match (self.classes, layout.port(CLASS), outputs.port(CLASS)) {
-            (true, Some(port), Some(class)) => array(vec![samples], port.width, class),
-            _ => {
-                let columns = layout.columns();
-                let width = layout.ports().iter().map(|p| p.width).max().unwrap_or(1);
-                let all = (0..samples).flat_map(|s| (0..columns).map(move |c| outputs.get(s, c)));
-                array(vec![samples, columns], width, all)
-            }
-        }
-    }
-}
-
-/// An array of the narrowest type that numbers of `width` bits fit.
-fn array(shape: Vec<usize>, width: u8, numbers: impl Iterator<Item = u64>) -> Array {
-    let data = match width {
-        0..=8 => Elements::U8(numbers.map(|x| x as u8).collect()),
-        9..=16 => Elements::U16(numbers.map(|x| x as u16).collect()),
-        17..=32 => Elements::U32(numbers.map(|x| x as u32).collect()),
-        _ => Elements::U64(numbers.collect()),
-    };
-    Array { shape, data }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ElementKind::{Bool, F32, F64, I64, U8, U16};
 
-    fn batch(shape: &[usize], data: Elements, columns: usize, kind: Kind) -> Result<Batch, &'static str> {
-        let array = Array { shape: shape.into(), data };
-        Batch::from_array(array, "b.npy", Wanted { columns, kind }).map_err(|e| e.code.id)
+    fn fits(shape: &[usize], kind: ElementKind, columns: usize, wanted: Kind) -> Result<(), &'static str> {
+        check(shape, kind, Wanted { columns, kind: wanted }, None).map_err(|(code, _)| code.id)
     }
 
     #[test]
     fn shapes() {
-        let bytes = |n: usize| Elements::U8(vec![0; n]);
-        assert_eq!(batch(&[3, 4], bytes(12), 4, Kind::Words).unwrap().samples(), 3);
-        assert_eq!(batch(&[3, 2, 2], bytes(12), 4, Kind::Words).unwrap().samples(), 3);
-        assert_eq!(batch(&[0, 4], bytes(0), 4, Kind::Words).unwrap().samples(), 0);
+        for shape in [&[3, 4][..], &[3, 2, 2], &[0, 4]] {
+            assert_eq!(fits(shape, U8, 4, Kind::Words), Ok(()), "{shape:?}");
+        }
         for shape in [&[4, 3][..], &[12], &[], &[3, 4, 0], &[1, 3, 4]] {
-            assert_eq!(batch(shape, bytes(12), 4, Kind::Words), Err("BL4020"), "{shape:?}");
+            assert_eq!(fits(shape, U8, 4, Kind::Words), Err("BL4020"), "{shape:?}");
         }
     }
 
     #[test]
     fn types() {
-        let kinds = [Kind::Bits, Kind::Words, Kind::Reals];
-        let accepted = |data: Elements| kinds.map(|k| batch(&[1, 1], data.clone(), 1, k).is_ok());
-        assert_eq!(accepted(Elements::U8(vec![1])), [true, true, false]);
-        assert_eq!(accepted(Elements::Bool(vec![true])), [true, true, false]);
-        assert_eq!(accepted(Elements::U16(vec![1])), [false, true, false]);
-        assert_eq!(accepted(Elements::F32(vec![1.0])), [false, false, true]);
-        assert_eq!(accepted(Elements::F64(vec![1.0])), [false; 3], "nothing is rounded silently");
-        assert_eq!(accepted(Elements::I64(vec![1])), [false; 3]);
-        assert_eq!(batch(&[1, 1], Elements::I64(vec![1]), 1, Kind::Words), Err("BL4021"));
+        let accepted = |kind| [Kind::Bits, Kind::Words, Kind::Reals].map(|w| fits(&[1, 1], kind, 1, w).is_ok());
+        assert_eq!(accepted(U8), [true, true, false]);
+        assert_eq!(accepted(Bool), [true, true, false]);
+        assert_eq!(accepted(U16), [false, true, false]);
+        assert_eq!(accepted(F32), [false, false, true]);
+        assert_eq!(accepted(F64), [false; 3], "nothing is rounded silently");
+        assert_eq!(accepted(I64), [false; 3]);
+        assert_eq!(fits(&[1, 1], I64, 1, Kind::Words), Err("BL4021"));
+    }
+
+    #[test]
+    fn packed_bits() {
+        let wanted = Wanted { columns: 10, kind: Kind::Bits };
+        let fits = |shape: &[usize], kind, wanted| check(shape, kind, wanted, Some(BitOrder::Big)).map_err(|e| e.0.id);
+        assert_eq!(fits(&[5, 2], U8, wanted), Ok(()));
+        assert_eq!(fits(&[5, 10], U8, wanted), Err("BL4020"));
+        assert_eq!(fits(&[5, 2], U16, wanted), Err("BL4021"));
+        assert_eq!(fits(&[5, 2], U8, Wanted { kind: Kind::Words, ..wanted }), Err("BL4021"));
+        // numpy.packbits([[1,1,0,1,0,0,0,0, 0,1], [0,0,0,0,0,0,0,1, 1,0]], axis=1) and with bitorder="little".
+        let rows = [1, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0];
+        assert_eq!(unpack(&[0xd0, 0x40, 0x01, 0x80], 2, 10, BitOrder::Big), rows);
+        assert_eq!(unpack(&[0x0b, 0x02, 0x80, 0x01], 2, 10, BitOrder::Little), rows);
     }
 }

@@ -105,10 +105,24 @@ pub fn read(path: &Path) -> Outcome<Input> {
     Ok(Input { kind, file, sha256, design })
 }
 
+/// Reads a design for simulation: a `.blir`, or a `.blif`.
+pub fn read_netlist(path: &Path) -> Outcome<Module> {
+    let bytes = bytes(path)?;
+    match Kind::of(path, &bytes) {
+        Some(Kind::Blif) => Ok(blif::import(&text(bytes, &shown(path))?, &shown(path))?),
+        kind => read_blir_bytes(path, bytes, kind),
+    }
+}
+
 /// Reads a `.blir`: parsed, resources loaded, verified.
 pub fn read_blir(path: &Path) -> Outcome<Module> {
     let bytes = bytes(path)?;
-    if let Some(kind @ (Kind::Model | Kind::Blif)) = Kind::of(path, &bytes) {
+    let kind = Kind::of(path, &bytes);
+    read_blir_bytes(path, bytes, kind)
+}
+
+fn read_blir_bytes(path: &Path, bytes: Vec<u8>, kind: Option<Kind>) -> Outcome<Module> {
+    if let Some(kind @ (Kind::Model | Kind::Blif)) = kind {
         let d = Diagnostic::error(&codes::INPUT_KIND, format!("a {}, where a .blir is needed", kind.name()));
         return Err(d.in_file(shown(path), "").help("`blc compile` makes a `design.blir` of it").into());
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use blc_ir::diag::{Diagnostic, Result};
 use sha2::{Digest, Sha256};
@@ -51,26 +51,79 @@ pub fn read_text(path: &Path, max_bytes: u64) -> Result<String> {
 ///
 /// Errors: `BL1002`; a file that was there is then as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let refused = |e: io::Error| {
-        Box::new(
-            Diagnostic::error(&codes::FILE_WRITE, format!("cannot be written: {e}"))
-                .in_file(display(path), "")
-                .help("check that the folder exists, that you may write there and that the disk is not full"),
-        )
-    };
-    match fs::metadata(path) {
-        Ok(there) if there.is_dir() => return Err(refused(io::ErrorKind::IsADirectory.into())),
-        Ok(there) if !there.is_file() => return fs::write(path, bytes).map_err(refused),
-        _ => {}
+    let mut file = Partial::create(path)?;
+    file.write(bytes)?;
+    file.finish()
+}
+
+/// A file that is being written: beside its final name, until it is finished. Nothing is left of it otherwise.
+///
+/// What exists and is no regular file (`/dev/null`, a pipe) is written to directly.
+#[derive(Debug)]
+pub struct Partial {
+    path: PathBuf,
+    file: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Direct(File),
+    Beside(tempfile::NamedTempFile),
+}
+
+impl Partial {
+    /// Begins a file.
+    ///
+    /// Errors: `BL1002`
+    pub fn create(path: &Path) -> Result<Self> {
+        let refused = |e: io::Error| write_error(path, &e);
+        let file = match fs::metadata(path) {
+            Ok(there) if there.is_dir() => return Err(refused(io::ErrorKind::IsADirectory.into())),
+            Ok(there) if !there.is_file() => Target::Direct(File::options().write(true).open(path).map_err(refused)?),
+            _ => {
+                let folder = match path.parent() {
+                    Some(parent) if !parent.as_os_str().is_empty() => parent,
+                    _ => Path::new("."),
+                };
+                Target::Beside(builder().tempfile_in(folder).map_err(refused)?)
+            }
+        };
+        Ok(Self { path: path.into(), file })
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut beside = builder().tempfile_in(folder).map_err(refused)?;
-    beside.write_all(bytes).map_err(refused)?;
-    beside.persist(path).map_err(|e| refused(e.error))?;
-    Ok(())
+
+    /// Appends bytes.
+    ///
+    /// Errors: `BL1002`, where the disk is full, say.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = match &mut self.file {
+            Target::Direct(file) => file.write_all(bytes),
+            Target::Beside(file) => file.write_all(bytes),
+        };
+        written.map_err(|e| write_error(&self.path, &e))
+    }
+
+    /// Puts the file under its name.
+    ///
+    /// Errors: `BL1002`; a file that was there is then as it was.
+    pub fn finish(self) -> Result<()> {
+        match self.file {
+            Target::Direct(_) => Ok(()),
+            Target::Beside(file) => file.persist(&self.path).map(|_| ()).map_err(|e| write_error(&self.path, &e.error)),
+        }
+    }
+
+    /// The refusal of a file that is finished too early.
+    pub fn incomplete(&self) -> Box<Diagnostic> {
+        write_error(&self.path, &io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn write_error(path: &Path, e: &io::Error) -> Box<Diagnostic> {
+    Box::new(
+        Diagnostic::error(&codes::FILE_WRITE, format!("cannot be written: {e}"))
+            .in_file(display(path), "")
+            .help("check that the folder exists, that you may write there and that the disk is not full"),
+    )
 }
 
 /// SHA-256 of some bytes as 64 lower-case hexadecimal digits.

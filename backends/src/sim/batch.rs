@@ -35,6 +35,18 @@ pub struct Times {
     pub head: f64,
 }
 
+impl std::ops::Sub for Times {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            encode: self.encode - before.encode,
+            evaluate: self.evaluate - before.evaluate,
+            head: self.head - before.head,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Clock([AtomicU64; 3]);
 

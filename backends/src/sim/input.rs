@@ -16,6 +16,8 @@ pub struct Input<'a> {
     pub samples: usize,
     /// The rows.
     pub data: Data<'a>,
+    /// What messages call the first row: its number in the file that the rows are from.
+    pub first: usize,
 }
 
 /// The elements of an [`Input`].
@@ -51,17 +53,22 @@ pub(super) type Code = Vec<(f32, f32)>;
 impl<'a> Input<'a> {
     /// Rows of small numbers or bits.
     pub fn u8(samples: usize, data: &'a [u8]) -> Self {
-        Self { samples, data: Data::U8(data) }
+        Self { samples, data: Data::U8(data), first: 0 }
     }
 
     /// Rows of numbers of up to 64 bits.
     pub fn u64(samples: usize, data: &'a [u64]) -> Self {
-        Self { samples, data: Data::U64(data) }
+        Self { samples, data: Data::U64(data), first: 0 }
     }
 
     /// Rows of real numbers.
     pub fn f32(samples: usize, data: &'a [f32]) -> Self {
-        Self { samples, data: Data::F32(data) }
+        Self { samples, data: Data::F32(data), first: 0 }
+    }
+
+    /// The same rows as part of more, which begins `first` rows before.
+    pub fn starting_at(self, first: usize) -> Self {
+        Self { first, ..self }
     }
 
     /// Whether it has the right number of columns and, for real numbers, the design has a code for each.
@@ -112,7 +119,7 @@ impl<'a> Input<'a> {
             Data::F32(d) => span.find(|&i| d[i].is_nan()),
         };
         let at = at.unwrap_or_default();
-        let place = format!("sample {}, {}", at / columns, layout.column_name(at % columns));
+        let place = format!("sample {}, {}", self.first + at / columns, layout.column_name(at % columns));
         let error = match self.data {
             Data::F32(_) => Diagnostic::error(&SIM_NAN, "not a number (NaN)").help("replace missing values first"),
             Data::U8(d) => too_big(u64::from(d[at]), max(at)),

@@ -44,7 +44,7 @@ pub use word::{LANES, Word};
 
 use jit::Jit;
 
-use crate::codes::{EMIT_LEVEL, EMIT_OP, SIM_ENGINE};
+use crate::codes::{EMIT_LEVEL, EMIT_OP, SIM_ENGINE, SIM_JIT};
 
 /// What evaluates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,9 +103,10 @@ impl FromStr for Engine {
 pub struct Simulator<'a> {
     kind: Kind<'a>,
     inputs: Layout,
+    outputs: Layout,
     latency: u64,
     takes_reals: bool,
-    note: Option<String>,
+    note: Option<Box<Diagnostic>>,
 }
 
 enum Kind<'a> {
@@ -129,24 +130,28 @@ impl<'a> Simulator<'a> {
                         _ => match Batch::jit_or_portable(&program, Jit::new)? {
                             (batch, None) => (batch, Engine::Jit),
                             (batch, Some(why)) => {
-                                note = Some(format!("engine `portable` instead of `jit`: {why}"));
+                                let text = format!("engine `portable` instead of `jit`: {why}");
+                                note = Some(Box::new(Diagnostic::warning(&SIM_JIT, text)));
                                 (batch, Engine::Portable)
                             }
                         },
                     };
-                    let (inputs, takes_reals) = (program.inputs().clone(), program.takes_reals());
+                    let (inputs, outputs) = (program.inputs().clone(), program.outputs().clone());
+                    let (latency, takes_reals) = (program.latency()?, program.takes_reals());
                     let kind = Kind::Batch(Box::new(batch), chosen);
-                    return Ok(Self { kind, inputs, latency: program.latency()?, takes_reals, note });
+                    return Ok(Self { kind, inputs, outputs, latency, takes_reals, note });
                 }
                 Err(error) if engine == Engine::Auto && [&EMIT_LEVEL, &EMIT_OP].contains(&error.code) => {
-                    note = Some(format!("engine `reference` instead of `jit`: {}", error.message));
+                    let text = format!("the slow engine `reference` instead of `jit`: {}", error.message);
+                    note = Some(Box::new(Diagnostic::warning(error.code, text)));
                 }
                 Err(error) => return Err(error),
             }
         }
         let reference = Reference::new(module, f)?;
-        let (inputs, takes_reals) = (reference.inputs().clone(), reference.takes_reals());
-        Ok(Self { kind: Kind::Reference(reference), inputs, latency: f.latency(), takes_reals, note })
+        let (inputs, outputs) = (reference.inputs().clone(), reference.outputs().clone());
+        let takes_reals = reference.takes_reals();
+        Ok(Self { kind: Kind::Reference(reference), inputs, outputs, latency: f.latency(), takes_reals, note })
     }
 
     /// The engine that was chosen.
@@ -158,7 +163,7 @@ impl<'a> Simulator<'a> {
     }
 
     /// Why [`Engine::Auto`] did not choose the fastest engine.
-    pub fn note(&self) -> Option<&str> {
+    pub fn note(&self) -> Option<&Diagnostic> {
         self.note.as_deref()
     }
 
@@ -178,6 +183,11 @@ impl<'a> Simulator<'a> {
     /// The columns that a sample's inputs have.
     pub fn inputs(&self) -> &Layout {
         &self.inputs
+    }
+
+    /// The columns that a sample's outputs have.
+    pub fn outputs(&self) -> &Layout {
+        &self.outputs
     }
 
     /// Whether features go in as real numbers ([`Data::F32`]). Whole numbers are then codes, not features.

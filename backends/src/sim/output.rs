@@ -41,9 +41,11 @@ impl Outputs {
     /// The elements of a port, row-major `[samples, elements]`; `None` where no port has that name.
     pub fn port(&self, name: &str) -> Option<impl Iterator<Item = u64> + '_> {
         let PortColumns { columns, .. } = self.layout.port(name)?.clone();
-        Some((0..self.samples).flat_map(move |sample| {
-            let row = self.row(sample);
-            columns.clone().map(move |column| self.layout.element(row, column))
+        let elements: Vec<_> = columns.map(|column| self.layout.column(column)).collect();
+        let count = elements.len();
+        Some((0..self.samples * count).map(move |i| {
+            let (row, c) = (self.row(i / count), elements[i % count]);
+            row[c.tile as usize] >> c.shift & c.max()
         }))
     }
 

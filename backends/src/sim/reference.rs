@@ -46,6 +46,11 @@ impl<'a> Reference<'a> {
         &self.inputs
     }
 
+    /// The columns that a sample's outputs have.
+    pub fn outputs(&self) -> &Layout {
+        &self.outputs
+    }
+
     /// Whether real numbers may go in.
     pub fn takes_reals(&self) -> bool {
         self.code.is_some()

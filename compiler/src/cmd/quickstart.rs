@@ -15,8 +15,9 @@ use blc_ir::eval::Val;
 use blc_ir::{Func, Module};
 use blc_passes::{Registry, Target};
 
+use crate::answers::Answers;
 use crate::args::{Compile, Quickstart};
-use crate::batch::{Answers, Batch};
+use crate::batch::Rows;
 use crate::cmd::compile::{self, Compiled};
 use crate::codes;
 use crate::icarus::{self, Verdict};
@@ -129,7 +130,7 @@ fn of_trainer(model: &Model, test: &Split) -> Outcome<Said> {
 
 fn of_module(who: &'static str, module: &Module, engine: Engine, test: &Split) -> Outcome<Said> {
     let f = top(module)?;
-    let outputs = Simulator::new(module, f, engine)?.run(&Batch::of(&test.x, test.len()).input())?;
+    let outputs = Simulator::new(module, f, engine)?.run(&Rows::of(&test.x, test.len()).input())?;
     let answers = Answers::new(f, &outputs);
     match (answers.classes(), answers.scores()) {
         (Some(classes), Some(scores)) => {

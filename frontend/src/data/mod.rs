@@ -3,12 +3,14 @@
 mod array;
 mod cifar;
 pub mod idx;
+mod mapped;
 pub mod npy;
 mod npz;
 mod open;
 mod split;
 
 pub use array::{Array, Elements, Kind};
+pub use mapped::Mapped;
 pub use npz::Npz;
 
 /// Most bytes that one byte of deflated data can become.

@@ -38,9 +38,13 @@ pub fn from_bytes(bytes: &[u8], file: &str, what: &str) -> Result<Array> {
 
 /// The bytes of a `.npy` file of version 1.
 pub fn to_bytes(array: &Array) -> Vec<u8> {
-    let kind = array.data.kind();
+    [header(&array.shape, array.data.kind()), array.data.to_le()].concat()
+}
+
+/// What stands before the elements of an array of this shape.
+fn header(shape: &[usize], kind: Kind) -> Vec<u8> {
     let order = if kind.size() == 1 { '|' } else { '<' };
-    let shape: String = match array.shape.as_slice() {
+    let shape: String = match shape {
         [one] => format!("({one},)"),
         all => format!("({})", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
@@ -50,16 +54,68 @@ pub fn to_bytes(array: &Array) -> Vec<u8> {
     }
     header.push('\n');
     let length = u16::try_from(header.len()).unwrap_or(u16::MAX);
-    [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes(), &array.data.to_le()].concat()
+    [MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes()].concat()
 }
 
-type Refused = (&'static Code, String);
+/// An `.npy` file that is written piece by piece, and stands under its name when it is whole.
+#[derive(Debug)]
+pub struct Writer {
+    file: files::Partial,
+    kind: Kind,
+    left: usize,
+}
+
+impl Writer {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// `BL1002`
+    pub fn create(path: &Path, shape: &[usize], kind: Kind) -> Result<Self> {
+        let mut file = files::Partial::create(path)?;
+        file.write(&header(shape, kind))?;
+        Ok(Self { file, kind, left: shape.iter().product() })
+    }
+
+    /// The next elements, in C order, of the kind that the file was begun with.
+    ///
+    /// # Errors
+    /// `BL1002`; nothing is left of the file then.
+    pub fn write(&mut self, elements: &Elements) -> Result<()> {
+        debug_assert_eq!(elements.kind(), self.kind);
+        self.left = self.left.saturating_sub(elements.len());
+        match elements {
+            Elements::U8(bytes) => self.file.write(bytes),
+            other => self.file.write(&other.to_le()),
+        }
+    }
+
+    /// Puts the file under its name.
+    ///
+    /// # Errors
+    /// `BL1002`, also where elements are missing.
+    pub fn finish(self) -> Result<()> {
+        if self.left > 0 { Err(self.file.incomplete()) } else { self.file.finish() }
+    }
+}
+
+pub(super) type Refused = (&'static Code, String);
 
 fn bad(message: impl Into<String>) -> Refused {
     (&codes::NPY_FORMAT, message.into())
 }
 
-fn parse(bytes: &[u8]) -> Result<Array, Refused> {
+/// What a file says before its elements.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub shape: Vec<usize>,
+    pub kind: Kind,
+    pub big_endian: bool,
+    pub fortran: bool,
+    /// Where the elements begin; there are as many bytes as the shape needs.
+    pub start: usize,
+}
+
+pub(super) fn head(bytes: &[u8]) -> Result<Head, Refused> {
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| bad("not a .npy file"))?;
     let too_short = || bad("the file ends inside its header");
     let ([major, _], rest) = rest.split_first_chunk().ok_or_else(too_short)?;
@@ -81,6 +137,13 @@ fn parse(bytes: &[u8]) -> Result<Array, Refused> {
             format!("an array of shape {shape:?} and type {} does not have {} bytes", header.descr, data.len());
         return Err((&codes::ARRAY_SIZE, message));
     }
+    let fortran = header.fortran && header.shape.len() > 1;
+    Ok(Head { shape: header.shape, kind, big_endian, fortran, start: bytes.len() - data.len() })
+}
+
+fn parse(bytes: &[u8]) -> Result<Array, Refused> {
+    let Head { shape, kind, big_endian, fortran, start } = head(bytes)?;
+    let data = &bytes[start..];
     let elements = if big_endian {
         Elements::from_le(
             kind,
@@ -89,12 +152,8 @@ fn parse(bytes: &[u8]) -> Result<Array, Refused> {
     } else {
         Elements::from_le(kind, data)
     };
-    let data = if header.fortran && header.shape.len() > 1 {
-        elements.permuted(fortran_order(&header.shape))
-    } else {
-        elements
-    };
-    Ok(Array { shape: header.shape, data })
+    let data = if fortran { elements.permuted(fortran_order(&shape)) } else { elements };
+    Ok(Array { shape, data })
 }
 
 /// Whether big-endian, and the kind, of a `descr` such as `<f4`.

@@ -1,0 +1,48 @@
+//! `blc sim`: what a compiled design answers.
+
+mod batch;
+mod tally;
+
+use std::path::Path;
+
+use blc_ir::diag::Diagnostic;
+use blc_ir::{Func, Module};
+
+use crate::args::Sim;
+use crate::codes;
+use crate::load;
+use crate::ui::{Outcome, Ui};
+
+/// Runs a batch through a design.
+pub fn run(args: &Sim, ui: &Ui) -> Outcome {
+    let design = Design::read(&args.design)?;
+    batch::run(args, design, ui)
+}
+
+/// A design and the file it is from.
+struct Design {
+    name: String,
+    module: Module,
+}
+
+impl Design {
+    fn read(path: &Path) -> Outcome<Self> {
+        let file = load::design_file(path)?;
+        let module = load::read_netlist(&file)?;
+        let name = blc_frontend::files::display(&file);
+        let design = Self { name, module };
+        design.top()?;
+        Ok(design)
+    }
+
+    fn top(&self) -> Outcome<&Func> {
+        self.module.top().ok_or_else(|| self.lacks("the text has no function").into())
+    }
+
+    /// The refusal of what needs something that the design does not give.
+    fn lacks(&self, what: &str) -> Diagnostic {
+        Diagnostic::error(&codes::NO_CLASS, what)
+            .in_file(self.name.clone(), "")
+            .help("compile the model with its head, or ask for `--output` alone")
+    }
+}
