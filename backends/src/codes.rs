@@ -51,6 +51,14 @@ blc_ir::codes! {
          This one does not, and guessing a scale would give wrong results.";
     BL3124 = SIM_LANES: "too many streams for one machine",
         "A machine steps up to 512 independent streams side by side.";
+    BL3141 = SIM_NET: "a net that the design does not have",
+        "Nets are called as in the Verilog that `blc compile` writes, or as in the `.blir`. Dead ones are nowhere.";
+    BL3142 = SIM_NETS: "too many nets to look at",
+        "Without `--trace` all ports and registers are shown, up to 65,536 bits. Name those that matter.";
+    BL3143 = SIM_WAVE: "a waveform cannot be written",
+        "The FST format refuses names of more than 512 bytes. VCD has no such bounds.";
+    BL3144 = SIM_UPSET: "a net that holds no state",
+        "An upset inverts a register at the beginning of a cycle; what is no register has no content to invert.";
     BL3130 = SIM_ENGINE: "an unknown simulation engine",
         "The engines are `auto`, `jit`, `portable` and `reference`.";
     BL3131 = SIM_JIT: "no machine code on this machine",

@@ -6,7 +6,7 @@ use blc_ir::{Diagnostic, Func, Module, Result};
 
 use crate::device::Device;
 use crate::names::{Language, design_name};
-use crate::{blif, codes, dot, json, verilog};
+use crate::{blif, codes, dot, json, rust, verilog};
 
 /// The version that emitted files tell.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -24,11 +24,13 @@ pub enum Format {
     Blir,
     /// `NAME.dot`
     Dot,
+    /// `NAME.rs`
+    Rust,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Verilog, Self::Blif, Self::Json, Self::Blir, Self::Dot];
+    pub const ALL: [Self; 6] = [Self::Verilog, Self::Blif, Self::Json, Self::Blir, Self::Dot, Self::Rust];
 
     /// As `--emit` takes it.
     pub fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Format {
             Self::Json => "json",
             Self::Blir => "blir",
             Self::Dot => "dot",
+            Self::Rust => "rust",
         }
     }
 
@@ -49,6 +52,7 @@ impl Format {
             Self::Json => "json",
             Self::Blir => "blir",
             Self::Dot => "dot",
+            Self::Rust => "rs",
         }
     }
 
@@ -60,6 +64,7 @@ impl Format {
             Self::Json => "Yosys' JSON for nextpnr, in cells of the target",
             Self::Blir => "blc's own language",
             Self::Dot => "a drawing for Graphviz",
+            Self::Rust => "Rust source without dependencies, `no_std`, bit-sliced",
         }
     }
 
@@ -96,6 +101,7 @@ impl Format {
             Self::Json => vec![file(&own, json::emit(module, options)?)],
             Self::Blir => vec![file("design.blir", module.to_string())],
             Self::Dot => vec![file(&own, dot::emit(module, top(module)?)?)],
+            Self::Rust => vec![file(&own, rust::emit(module, options)?)],
         })
     }
 }
@@ -178,7 +184,7 @@ mod tests {
         for name in ["edif", "Verilog", ""] {
             let e = Format::from_name(name).unwrap_err();
             assert_eq!(e.code.id, "BL3004");
-            assert_eq!(e.help.as_deref(), Some("the formats are `verilog`, `blif`, `json`, `blir`, `dot`"));
+            assert_eq!(e.help.as_deref(), Some("the formats are `verilog`, `blif`, `json`, `blir`, `dot`, `rust`"));
         }
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Answers<'a> {
 }
 
 /// An array of the narrowest type that numbers of `width` bits fit.
-fn array(shape: Vec<usize>, width: u8, numbers: impl Iterator<Item = u64>) -> Array {
+pub fn array(shape: Vec<usize>, width: u8, numbers: impl Iterator<Item = u64>) -> Array {
     let data = match width {
         0..=8 => Elements::U8(numbers.map(|x| x as u8).collect()),
         9..=16 => Elements::U16(numbers.map(|x| x as u16).collect()),

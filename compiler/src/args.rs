@@ -245,6 +245,33 @@ pub struct Sim {
     /// The batch holds bits, eight in a byte, in this order (of `numpy.packbits`: big)
     #[arg(long, value_name = "ORDER")]
     pub packed: Option<BitOrder>,
+    /// Run cycle by cycle, a sample a cycle, for N cycles; --output is then what stands at the outputs in each
+    #[arg(long, value_name = "N")]
+    pub cycles: Option<NonZeroU32>,
+    /// Cycle by cycle: hold each sample for K cycles
+    #[arg(long, value_name = "K")]
+    pub hold: Option<NonZeroU32>,
+    /// Cycle by cycle: the batch is S independent runs of as many samples
+    #[arg(long, value_name = "S")]
+    pub streams: Option<NonZeroU32>,
+    /// Cycle by cycle: show these nets of the first stream, called as in the Verilog or the .blir
+    #[arg(long, value_name = "NET", value_delimiter = ',')]
+    pub trace: Vec<String>,
+    /// Cycle by cycle: where a waveform goes (.fst, or .vcd): ports and registers, or the nets of --trace
+    #[arg(long, value_name = "FILE")]
+    pub wave: Option<PathBuf>,
+    /// Cycle by cycle: invert a register at the beginning of a cycle (from 0)
+    #[arg(long, value_name = "NET@CYCLE", value_delimiter = ',')]
+    pub flip: Vec<String>,
+    /// Try N random upsets of one bit, in tables and registers, each by itself
+    #[arg(long, value_name = "N", conflicts_with_all = ["cycles", "hold", "streams", "trace", "wave", "flip", "compare"])]
+    pub seu: Option<NonZeroU32>,
+    /// Of those upsets
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Run a second design on the same batch and show the first sample that differs, layer by layer
+    #[arg(long, value_name = "DESIGN2", conflicts_with_all = ["cycles", "hold", "streams", "trace", "wave", "flip"])]
+    pub compare: Option<PathBuf>,
     /// Run that many times and tell the time of the fastest
     #[arg(long, value_name = "N", default_value = "1")]
     pub repeat: NonZeroU32,

@@ -9,7 +9,7 @@ use blc_frontend::data::Features;
 use blc_frontend::data::{Array, Elements, Kind as ElementKind, Mapped};
 use blc_frontend::files;
 use blc_ir::diag::{Code, Diagnostic, Place, Result};
-use blc_ir::eval::affine;
+use blc_ir::eval::{Val, affine};
 use blc_ir::{Elem, Func, Module, Type};
 
 use crate::codes;
@@ -104,6 +104,30 @@ impl Batch {
         (BYTES / (8 * self.wanted.columns.max(1)) / BLOCK).clamp(1, 64) * BLOCK
     }
 
+    /// Single samples, in any order.
+    pub fn pick(&self, samples: impl Iterator<Item = usize>) -> Rows<'static> {
+        let mut picked: Option<Rows<'static>> = None;
+        for sample in samples {
+            let row = self.rows(sample..sample + 1);
+            let first = picked.is_none();
+            let all = picked.get_or_insert(Rows { first: sample, samples: 0, data: RowData::U8(Vec::new()) });
+            all.samples += 1;
+            match (&mut all.data, row.data) {
+                (RowData::U8(x), RowData::Bytes(y)) => x.extend_from_slice(y),
+                (RowData::U8(x), RowData::U8(y)) => x.extend(y),
+                (RowData::U64(x), RowData::U64(y)) => x.extend(y),
+                (RowData::F32(x), RowData::Reals(y)) => x.extend_from_slice(y),
+                (RowData::F32(x), RowData::F32(y)) => x.extend(y),
+                (x, RowData::U64(y)) if first => *x = RowData::U64(y),
+                (x, RowData::Reals(y)) if first => *x = RowData::F32(y.to_vec()),
+                (x, RowData::F32(y)) if first => *x = RowData::F32(y),
+                // All rows of a file are of one kind.
+                _ => {}
+            }
+        }
+        picked.unwrap_or(Rows { first: 0, samples: 0, data: RowData::U8(Vec::new()) })
+    }
+
     /// Some samples.
     pub fn rows(&self, rows: Range<usize>) -> Rows<'_> {
         let (first, samples) = (rows.start, rows.len());
@@ -144,6 +168,30 @@ enum RowData<'a> {
 }
 
 impl Rows<'_> {
+    /// The first sample as the evaluator takes it, for inputs of these numbers and types of elements.
+    pub fn vals(&self, params: &[(usize, Elem)]) -> Vec<Val> {
+        let mut start = 0;
+        let mut next = |n: usize| {
+            start += n;
+            start - n..start
+        };
+        let values = params.iter().map(|&(n, elem)| {
+            let span = next(n);
+            let words = |words: Vec<u64>| match elem {
+                Elem::F32 => Val::F32(words.into_iter().map(|x| x as f32).collect()),
+                _ => Val::Packed(words),
+            };
+            match &self.data {
+                RowData::Bytes(x) => words(x[span].iter().map(|&x| x.into()).collect()),
+                RowData::U8(x) => words(x[span].iter().map(|&x| x.into()).collect()),
+                RowData::U64(x) => words(x[span].to_vec()),
+                RowData::Reals(x) => Val::F32(x[span].to_vec()),
+                RowData::F32(x) => Val::F32(x[span].to_vec()),
+            }
+        });
+        values.collect()
+    }
+
     /// Samples of a data set.
     #[cfg(feature = "train")]
     pub fn of(x: &Features, samples: usize) -> Rows<'_> {

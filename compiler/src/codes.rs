@@ -27,6 +27,13 @@ blc_ir::codes! {
         "Labels are one whole number from 0 to 65535 for each sample of the batch.";
     BL4023 = NO_CLASS: "a design without what was asked for",
         "Classes come out of a design with an argmax, scores out of one with a head. One compiled with `--no-head` gives bits.";
+    BL4024 = CYCLES: "a run by cycles that makes no sense",
+        "`--streams S` divides the batch into S runs of as many samples, `--hold K` gives each sample K cycles, `--cycles N` \
+         says how long to run, `--flip NET@CYCLE` inverts a register at the beginning of a cycle counted from 0.";
+    BL4025 = COMPARE: "designs that cannot be compared",
+        "Two designs are compared on the same batch and must have the same outputs, by name, number and width.";
+    BL4026 = DIFFERENT: "two designs give different answers",
+        "The sample is the first one that differs; the notes say in which layers, as far as neurons of both are left.";
     BL4030 = DISAGREE: "two evaluations of the same model differ",
         "Trainer, evaluator, simulator and Verilog must give the same scores for every sample. A difference is an error of blc, or \
          a changed file: please report it with the model and the sample.";

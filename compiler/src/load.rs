@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use blc_frontend::model::{Model, TensorNames};
 use blc_frontend::{blif, codes as frontend, files};
 use blc_ir::diag::{Diagnostic, Source};
-use blc_ir::{Module, parse};
+use blc_ir::{FuncKind, Module, parse};
 
 use crate::codes;
 use crate::resources;
@@ -99,7 +99,15 @@ pub fn read(path: &Path) -> Outcome<Input> {
             let (model, names) = Model::from_bytes_with_names(&bytes, &shown)?;
             Design::Model(model, names)
         }
-        Kind::Blif => Design::Module(blif::import(&text(bytes, &shown)?, &shown)?),
+        Kind::Blif => {
+            let module = blif::import(&text(bytes, &shown)?, &shown)?;
+            if module.top().is_some_and(|f| f.kind == FuncKind::HwModule) {
+                let d =
+                    Diagnostic::error(&frontend::BLIF_LATCH, "the netlist has registers (.latch)").in_file(shown, "");
+                return Err(d.help("cut it at its registers; blc adds its own (--stages)").into());
+            }
+            Design::Module(module)
+        }
         Kind::Blir => Design::Module(parse_text(text(bytes, &shown)?, path)?),
     };
     Ok(Input { kind, file, sha256, design })

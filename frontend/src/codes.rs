@@ -64,21 +64,22 @@ blc_ir::codes! {
     BL1039 = MODEL_SIZE: "a model is larger than can be expressed",
         "A value of the intermediate language has at most 2^31 bits.";
     BL1101 = BLIF_SYNTAX: "a line of a BLIF file makes no sense",
-        "A BLIF file consists of .model, .inputs, .outputs, .names with the lines of its truth table, and .end.";
+        "A BLIF file consists of .model, .inputs, .outputs, .names with the lines of its truth table, .latch, and .end.";
     BL1102 = BLIF_CUBE: "a line of a BLIF truth table is wrong",
         "A line of a .names has one character 0, 1 or - for each input, a space, and the value 0 or 1; that of a constant \
          only the value.";
     BL1103 = BLIF_MIXED: "a BLIF truth table lists ones and zeros",
         "The lines of one .names list either all addresses of 1 or all addresses of 0. With both, addresses in neither would \
          have no value.";
-    BL1104 = BLIF_LATCH: "a BLIF netlist has registers",
-        "Only combinational netlists are compiled; registers are added by the pipeline pass (--stages, --clock).";
+    BL1104 = BLIF_LATCH: "registers of a BLIF netlist that do not fit",
+        "`blc sim` takes registers on the rising edge (`re`) of one clock, which is an input or not named at all. `blc compile` \
+         takes combinational netlists only and adds registers of its own (--stages, --clock).";
     BL1105 = BLIF_SUBCKT: "a BLIF netlist has subcircuits",
         "Only flat netlists are compiled. Flatten the design first, in Yosys with `flatten`.";
     BL1106 = BLIF_GATE: "a BLIF netlist has library gates",
         "A .gate means nothing without its library. Write the netlist unmapped, with .names.";
     BL1107 = BLIF_DIRECTIVE: "a BLIF statement is not supported",
-        "Known are .model, .inputs, .outputs, .names and .end. Others (.exdc, .clock, delays, Yosys's extensions) would change \
+        "Known are .model, .inputs, .outputs, .names, .latch and .end. Others (.exdc, .clock, delays, Yosys's extensions) would change \
          what the netlist means, so they are not skipped.";
     BL1108 = BLIF_MODELS: "a BLIF file has several models",
         "Only flat netlists are compiled. Flatten the design first, in Yosys with `flatten`.";

@@ -63,6 +63,7 @@ pub(super) fn extract(netlist: &Netlist, layout: &Layout) -> (Netlist, Vec<Compa
         origins: Vec::new(),
         outputs: netlist.outputs.iter().map(|&signal| moved(signal)).collect(),
         registers: Vec::new(),
+        nets: Vec::new(),
         feedback: netlist.feedback,
     };
     (cut, comparisons)

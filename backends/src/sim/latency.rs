@@ -17,10 +17,12 @@ use crate::codes::{SIM_FEEDBACK, SIM_LATENCY, SIM_UNBALANCED};
 /// Feedback, operands of different cycles that meet, or outputs of different latency.
 pub(super) fn latency(module: &Module, f: &Func, netlist: &Netlist) -> Result<u64> {
     let at = |op: OpId| format!("@{}: {}", f.name, blc_ir::print::op_text(module, f, op));
-    const HELP: &str = "run it cycle by cycle, or balance its registers (pass `pipeline`)";
+    const HELP: &str = "run it cycle by cycle (`blc sim --cycles N`), or balance its registers (pass `pipeline`)";
     if let Some(op) = netlist.feedback {
         let text = "the design has feedback, so one sample's outputs depend on the samples before it";
-        return Err(Box::new(Diagnostic::error(&SIM_FEEDBACK, text).in_op(at(op)).help("run it cycle by cycle")));
+        return Err(Box::new(
+            Diagnostic::error(&SIM_FEEDBACK, text).in_op(at(op)).help("run it cycle by cycle: `blc sim --cycles N`"),
+        ));
     }
     let mut depth: Vec<Option<u32>> = vec![None; netlist.signals()];
     for bit in 0..netlist.inputs {

@@ -18,9 +18,11 @@ mod machine;
 mod netlist;
 mod output;
 mod portable;
+mod probe;
 mod program;
 mod reference;
-mod schedule;
+pub(crate) mod schedule;
+mod wave;
 mod word;
 
 #[cfg(test)]
@@ -38,8 +40,10 @@ pub use layout::{Layout, PortColumns};
 pub use machine::Machine;
 pub use netlist::Register;
 pub use output::Outputs;
+pub use probe::{Names, Probe, probes};
 pub use program::Program;
 pub use reference::Reference;
+pub use wave::{Wave, WaveFormat};
 pub use word::{LANES, Word};
 
 use jit::Jit;

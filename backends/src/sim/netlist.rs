@@ -9,7 +9,7 @@ use crate::codes::SIM_SIZE;
 use crate::nets::Nets;
 
 /// A bit: constant 0 ([`ZERO`]) and 1 ([`ONE`]), then the inputs' bits, then one for each cell.
-pub(super) type Signal = u32;
+pub(crate) type Signal = u32;
 
 pub(super) const ZERO: Signal = 0;
 pub(super) const ONE: Signal = 1;
@@ -20,7 +20,7 @@ const MAX_CELLS: usize = 1 << 26;
 
 /// A lookup table: `inputs[j]`, `j < k`, is bit `j` of the address into `table`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Lut {
+pub(crate) struct Lut {
     pub table: u64,
     pub inputs: [Signal; 6],
     pub k: u8,
@@ -33,7 +33,7 @@ impl Lut {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Lut(Lut),
     Register { d: Signal, init: bool },
 }
@@ -51,8 +51,8 @@ pub struct Register {
 }
 
 /// A design as lookup tables and registers.
-#[derive(Debug, Default)]
-pub(super) struct Netlist {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Netlist {
     /// Number of input bits.
     pub inputs: usize,
     /// Each lookup table after what it reads. A register stands before what reads it, and, in a design without
@@ -63,6 +63,8 @@ pub(super) struct Netlist {
     /// Bits of the results, in order.
     pub outputs: Vec<Signal>,
     pub registers: Vec<Register>,
+    /// The signal of each net of the function.
+    pub nets: Vec<Signal>,
     /// An op of a cycle through registers, where there is one.
     pub feedback: Option<OpId>,
 }
@@ -103,6 +105,7 @@ impl Netlist {
         }
         let outputs = f.results.iter().flat_map(|port| flat.nets.of(port.value));
         flat.netlist.outputs = outputs.map(|net| flat.signals[net.index()]).collect();
+        flat.netlist.nets = flat.signals;
         Ok(flat.netlist)
     }
 

@@ -12,14 +12,14 @@ use super::input::{Code, Data, Input};
 use super::isa::{Isa, Span};
 use super::latency::latency;
 use super::layout::Layout;
-use super::netlist::{Netlist, Register};
+use super::netlist::{Netlist, Register, Signal};
 use super::schedule::{Registers, Schedule, Slot, UNUSED};
 use super::word::{LANES, Rows, Word};
 
 /// A flattened design: lookup tables and registers of single bits, and the tables of its ports.
 #[derive(Debug)]
 pub struct Program {
-    pub(super) netlist: Netlist,
+    pub(crate) netlist: Netlist,
     pub(super) inputs: Arc<Layout>,
     pub(super) outputs: Arc<Layout>,
     code: Arc<Option<Code>>,
@@ -72,7 +72,14 @@ impl Program {
     }
 
     pub(super) fn plan(&self, registers: Registers, isa: Isa) -> Plan {
-        Plan::new(self, registers, isa)
+        Plan::new(self, &self.netlist, registers, isa)
+    }
+
+    /// A plan that keeps further signals: their slots stand behind those of the outputs.
+    pub(super) fn plan_with(&self, registers: Registers, isa: Isa, signals: impl Iterator<Item = Signal>) -> Plan {
+        let mut netlist = self.netlist.clone();
+        netlist.outputs.extend(signals);
+        Plan::new(self, &netlist, registers, isa)
     }
 }
 
@@ -105,14 +112,14 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn new(program: &Program, registers: Registers, isa: Isa) -> Self {
+    fn new(program: &Program, netlist: &Netlist, registers: Registers, isa: Isa) -> Self {
         let (schedule, planes) = match registers {
             // A comparison has no registers behind it where each cycle counts.
-            Registers::State => (Schedule::new(&program.netlist, registers), Vec::new()),
+            Registers::State => (Schedule::new(netlist, registers), Vec::new()),
             Registers::Transparent => {
-                let (netlist, comparisons) = encode::extract(&program.netlist, &program.inputs);
-                let schedule = Schedule::new(&netlist, registers);
-                let slots = &schedule.inputs[program.netlist.inputs..];
+                let (cut, comparisons) = encode::extract(netlist, &program.inputs);
+                let schedule = Schedule::new(&cut, registers);
+                let slots = &schedule.inputs[netlist.inputs..];
                 let code = program.code.as_deref();
                 let planes = encode::planes(&comparisons, slots, &program.inputs, code);
                 (schedule, planes)

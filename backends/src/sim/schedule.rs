@@ -10,14 +10,14 @@ use super::netlist::{Cell, Lut, Netlist, ONE, Signal, ZERO};
 use super::word::Word;
 
 /// A place for one bit of every sample in flight. Slot 0 holds 0, slot 1 holds 1; no step writes to them.
-pub(super) type Slot = u32;
+pub(crate) type Slot = u32;
 
 /// Slot of an input bit that nothing reads.
-pub(super) const UNUSED: Slot = Slot::MAX;
+pub(crate) const UNUSED: Slot = Slot::MAX;
 
 /// One lookup table of one to six inputs, none of them constant, repeated or vacuous.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// Bit `a` is the output at address `a`; only the lowest `2^k` bits are used.
     pub table: u64,
     /// Slots of the address bits, `k` of them.
@@ -29,14 +29,14 @@ pub(super) struct Step {
 }
 
 /// What computes blocks of 512 samples: one for each engine.
-pub(super) trait Kernel: Send + Sync {
+pub(crate) trait Kernel: Send + Sync {
     /// Runs every step of the schedule it was made of, on the slots of one block or of several, block after block.
     fn run(&self, slots: &mut [Word]);
 }
 
 /// What registers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Registers {
+pub(crate) enum Registers {
     /// Wires: the steady state of a pipeline.
     Transparent,
     /// State, which keeps its slots from cycle to cycle.
@@ -45,7 +45,7 @@ pub(super) enum Registers {
 
 /// Steps in order.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     pub steps: Vec<Step>,
     /// Number of slots, the two constants' among them.
     pub slots: usize,

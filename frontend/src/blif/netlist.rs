@@ -25,6 +25,16 @@ pub enum Driver {
     Nothing,
     Input,
     Gate(u32),
+    Latch,
+}
+
+/// One `.latch`: a register on the rising edge of the netlist's only clock.
+#[derive(Clone, Copy)]
+pub struct Latch {
+    pub input: Signal,
+    pub output: Signal,
+    pub init: bool,
+    pub line: u32,
 }
 
 /// One `.names`.
@@ -47,6 +57,9 @@ pub struct Netlist<'a> {
     pub inputs: Vec<Signal>,
     pub outputs: Vec<Signal>,
     pub gates: Vec<Gate>,
+    pub latches: Vec<Latch>,
+    /// What the latches name as their clock, if they name any.
+    pub clock: Option<Signal>,
     /// Inputs of all gates, one gate's after the other's.
     pub fanins: Vec<Signal>,
     /// Truth tables of all gates, input 0 the lowest address bit.
@@ -106,10 +119,25 @@ impl<'a> Netlist<'a> {
     /// Errors: a signal that nothing drives (`BL1110`), a combinational cycle (`BL1112`).
     pub fn sorted(mut self) -> Result<Self, Wrong> {
         let undriven = |s: &Signal| self.driver(*s) == Driver::Nothing;
-        if let Some(&signal) = self.fanins.iter().chain(&self.outputs).find(|s| undriven(s)) {
+        let latched = self.latches.iter().map(|latch| &latch.input);
+        if let Some(&signal) = self.fanins.iter().chain(&self.outputs).chain(latched).find(|s| undriven(s)) {
             let message = format!("nothing drives `{}`", self.name(signal));
             return Err(Wrong::new(&codes::BLIF_UNDRIVEN, self.place(signal), message)
                 .help("name it in .inputs, or give it a .names (one without lines is constant 0)"));
+        }
+        if let Some(clock) = self.clock {
+            let latched = self.latches.iter().map(|latch| &latch.input);
+            if self.fanins.iter().chain(&self.outputs).chain(latched).any(|&s| s == clock) {
+                let message = format!("`{}` is a clock and is read as data, too", self.name(clock));
+                return Err(Wrong::new(&codes::BLIF_LATCH, self.place(clock), message)
+                    .help("a clock does nothing but tell time"));
+            }
+            if !matches!(self.driver(clock), Driver::Input | Driver::Nothing) {
+                let message = format!("the clock `{}` is made by logic", self.name(clock));
+                return Err(
+                    Wrong::new(&codes::BLIF_LATCH, self.place(clock), message).help("the clock must be an input")
+                );
+            }
         }
         let mut state = vec![NEW; self.gates.len()];
         let mut order = Vec::with_capacity(self.gates.len());

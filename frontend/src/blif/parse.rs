@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::netlist::{Driver, Gate, Named, Netlist, Signal, Wrong};
+use super::netlist::{Driver, Gate, Latch, Named, Netlist, Signal, Wrong};
 use super::{MAX_INPUTS, cover};
 use crate::codes;
 
@@ -118,15 +118,14 @@ impl<'a> Parser<'a> {
                 self.ended = true;
                 Ok(())
             }
-            ".latch" | ".mlatch" => {
-                refuse(&codes::BLIF_LATCH, "cut the netlist at its registers; blc adds its own (--stages)")
-            }
+            ".latch" => self.latch(first, rest, line),
+            ".mlatch" => refuse(&codes::BLIF_LATCH, "write the netlist unmapped first"),
             ".subckt" => refuse(
                 &codes::BLIF_SUBCKT,
                 "flatten the netlist first, in Yosys with `flatten`, in ABC by writing it anew",
             ),
             ".gate" => refuse(&codes::BLIF_GATE, "write it unmapped first: ABC `unmap`, then `write_blif`"),
-            _ => refuse(&codes::BLIF_DIRECTIVE, "known are .model, .inputs, .outputs, .names and .end"),
+            _ => refuse(&codes::BLIF_DIRECTIVE, "known are .model, .inputs, .outputs, .names, .latch and .end"),
         }
     }
 
@@ -162,7 +161,11 @@ impl<'a> Parser<'a> {
         let signal = self.signal(word);
         let known = &mut self.net.signals[signal as usize].driver;
         if *known != Driver::Nothing {
-            let by = if *known == Driver::Input { "an input" } else { "driven by a .names" };
+            let by = match *known {
+                Driver::Input => "an input",
+                Driver::Latch => "driven by a .latch",
+                _ => "driven by a .names",
+            };
             let message = format!("`{}` is {by} already", word.text);
             return Err(Wrong::new(&codes::BLIF_DRIVEN_TWICE, word.range(), message)
                 .help("every signal is one input or the output of one .names"));
@@ -218,6 +221,46 @@ impl<'a> Parser<'a> {
         self.net.tables.resize(first_word + cover::words(k), 0);
         self.net.gates.push(gate);
         self.open = Some(Open { gate, on: None });
+        Ok(())
+    }
+
+    /// `.latch INPUT OUTPUT [re CLOCK] [INIT]`.
+    fn latch(&mut self, first: &Word<'a>, rest: &[Word<'a>], line: u32) -> Result<(), Wrong> {
+        let (input, output, clock, init) = match *rest {
+            [input, output] => (input, output, None, None),
+            [input, output, init] => (input, output, None, Some(init)),
+            [input, output, kind, clock] => (input, output, Some((kind, clock)), None),
+            [input, output, kind, clock, init] => (input, output, Some((kind, clock)), Some(init)),
+            _ => {
+                let message = "`.latch` takes an input, an output, perhaps `re` and a clock, perhaps an initial value";
+                return Err(Wrong::new(&codes::BLIF_SYNTAX, first.range(), message));
+            }
+        };
+        if let Some((kind, clock)) = clock.filter(|(_, clock)| clock.text != "NIL") {
+            if kind.text != "re" {
+                let message = format!("a latch of type `{}`", kind.text);
+                return Err(Wrong::new(&codes::BLIF_LATCH, kind.range(), message)
+                    .help("only registers on the rising edge (`re`) are known"));
+            }
+            let signal = self.signal(clock);
+            if *self.net.clock.get_or_insert(signal) != signal {
+                let message = format!("`{}` is a second clock", clock.text);
+                return Err(
+                    Wrong::new(&codes::BLIF_LATCH, clock.range(), message).help("all latches must have one clock")
+                );
+            }
+        }
+        // Any value will do where it does not matter (2); what is not known (3) must not matter.
+        let init = match init.map(|word| (word.text, word)) {
+            None | Some(("0" | "2" | "3", _)) => false,
+            Some(("1", _)) => true,
+            Some((_, word)) => {
+                return Err(Wrong::new(&codes::BLIF_SYNTAX, word.range(), "an initial value is 0, 1, 2 or 3"));
+            }
+        };
+        let input = self.signal(input);
+        let output = self.drive(output, Driver::Latch)?;
+        self.net.latches.push(Latch { input, output, init, line });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 use std::fmt::Write;
 
+use blc_ir::FuncKind;
 use blc_ir::diag::Result;
 use blc_ir::eval::{self, Val};
 use blc_ir::{Module, OpKind, verify::verify};
@@ -102,7 +103,15 @@ fn what_is_refused() {
         (".outputs y\n.names y\n1 1\n", "BL1102", 3),
         (".inputs a\n.outputs y\n.names a y\n1 1\n0 0\n", "BL1103", 5),
         (".outputs y\n.names y\n1\n0\n", "BL1103", 4),
-        (".inputs a\n.latch a b 0\n", "BL1104", 2),
+        (".inputs a c\n.latch a b fe c 0\n", "BL1104", 2),
+        (".inputs a c d\n.outputs b\n.latch a b re c 0\n.latch a e re d 0\n", "BL1104", 4),
+        (".inputs a c\n.outputs b\n.latch c b re c 0\n", "BL1104", 1),
+        (".inputs a\n.outputs b\n.names a c\n1 1\n.latch a b re c 0\n", "BL1104", 3),
+        (".inputs a\n.mlatch a b 0\n", "BL1104", 2),
+        (".inputs a\n.latch a\n", "BL1101", 2),
+        (".inputs a\n.latch a b 7\n", "BL1101", 2),
+        (".inputs a\n.outputs b\n.latch x b\n", "BL1110", 3),
+        (".inputs a\n.outputs b\n.latch a b\n.latch a b\n", "BL1111", 4),
         (".inputs a\n.subckt x y=a\n", "BL1105", 2),
         (".inputs a\n.gate NAND2 A=a\n", "BL1106", 2),
         (".inputs a\n.exdc\n", "BL1107", 2),
@@ -280,4 +289,25 @@ proptest! {
         }
         let _ = import(&text[..cut.index(text.len())], "a");
     }
+}
+
+/// A counter of two bits with a wide gate in it, which an input holds: registers read what comes later.
+#[test]
+fn latches_become_registers() {
+    let text = ".model count\n.inputs c hold a b d e f\n.outputs q0 q1 all\n.latch n0 q0 re c 1\n.latch n1 q1 re c\n\
+                .names hold q0 n0\n00 1\n11 1\n.names hold q0 q1 n1\n010 1\n001 1\n1-1 1\n\
+                .names a b d e f q0 q1 all\n1111111 1\n.end\n";
+    let module = net(text);
+    let f = module.top().unwrap();
+    assert_eq!(f.kind, FuncKind::HwModule);
+    assert_eq!(f.params.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["c", "hold", "a", "b", "d", "e", "f"]);
+    assert!(blc_ir::verify::verify_func(&module, f).is_empty());
+    let mut machine = eval::Machine::new(&module, f).unwrap();
+    let mut step = |hold: bool| {
+        let inputs: Vec<Val> = [hold, true, true, true, true, true].map(Val::bit).into();
+        let out: Vec<bool> = machine.step(&inputs).unwrap().iter().map(|v| *v == Val::bit(true)).collect();
+        (u8::from(out[0]) + 2 * u8::from(out[1]), out[2])
+    };
+    let counts: Vec<_> = [false, false, true, true, false, false, false].map(&mut step).into();
+    assert_eq!(counts, [(1, false), (2, false), (3, true), (3, true), (3, true), (0, false), (1, false)]);
 }

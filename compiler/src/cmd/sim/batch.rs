@@ -169,7 +169,7 @@ pub(super) fn run(args: &Sim, mut design: Design, ui: &Ui) -> Outcome {
 }
 
 /// Runs of rows; an empty one where there are none, so that an empty batch has answers of the right type.
-fn windows(samples: usize, window: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn windows(samples: usize, window: usize) -> impl Iterator<Item = Range<usize>> {
     let starts = (0..samples.max(1)).step_by(window);
     starts.map(move |start| start..(start + window).min(samples))
 }

@@ -1,6 +1,9 @@
 //! `blc sim`: what a compiled design answers.
 
 mod batch;
+mod compare;
+mod cycles;
+mod fault;
 mod tally;
 
 use std::path::Path;
@@ -16,7 +19,12 @@ use crate::ui::{Outcome, Ui};
 /// Runs a batch through a design.
 pub fn run(args: &Sim, ui: &Ui) -> Outcome {
     let design = Design::read(&args.design)?;
-    batch::run(args, design, ui)
+    match (&args.compare, args.seu) {
+        (Some(other), _) => compare::run(args, &design, &Design::read(other)?, ui),
+        (None, Some(count)) => fault::run(args, count.get(), &design, ui),
+        (None, None) if cycles::wanted(args) => cycles::run(args, &design, ui),
+        (None, None) => batch::run(args, design, ui),
+    }
 }
 
 /// A design and the file it is from.
