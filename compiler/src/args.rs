@@ -25,7 +25,7 @@ use crate::ui::{Color, ErrorFormat};
   blc compile model.safetensors --target xc7
   blc sim --input batch.npy --output pred.npy
 
-Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 not equal, 101 an error of blc.
+Exit codes: 0 fine, 1 the input is wrong, 2 usage, 3 not equal, 4 undecided, 101 an error of blc.
 Data goes to stdout, talk to stderr."
 )]
 pub struct Cli {
@@ -69,6 +69,8 @@ pub enum Command {
     Compile(Compile),
     /// Run a compiled design on a batch of samples
     Sim(Sim),
+    /// Prove that two designs compute the same, or show an input on which they differ
+    Equiv(Equiv),
     /// Run passes: one IR in, one IR out
     Opt(Opt),
     /// Show the report of a compiled design
@@ -149,6 +151,7 @@ pub const DEFAULT_DIR: &str = "blc-out";
   blc compile circuit.blif --target lut4 --emit blif -o out
   blc compile model.safetensors --target xc7 --passes '@default' --verify-each --check-each sim
   blc compile model.safetensors --target xc7 --stages 0 --no-encoder --no-head
+  blc compile model.safetensors --target xc7 --prove
 
 A model is pipelined by default (II = 1), a netlist stays combinational; `--stages` says otherwise.
 Earlier outputs stay as they were unless all new ones are complete.")]
@@ -183,6 +186,9 @@ pub struct Compile {
     /// Width of the fixed-point words that real inputs become in `@default` [default: 10]
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub input_bits: Option<u8>,
+    /// Prove that the design computes what the input says, and sign it off in report.json
+    #[arg(long)]
+    pub prove: bool,
     #[command(flatten)]
     pub debug: Debug,
 }
@@ -210,6 +216,8 @@ pub struct Debug {
 pub enum Check {
     /// The reference evaluator runs corner cases and random samples before and after
     Sim,
+    /// Prove before and after equal; exit code 4 where that takes too much
+    Sat,
 }
 
 /// `blc sim`
@@ -275,6 +283,43 @@ pub struct Sim {
     /// Run that many times and tell the time of the fastest
     #[arg(long, value_name = "N", default_value = "1")]
     pub repeat: NonZeroU32,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc equiv`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc equiv model.safetensors blc-out
+  blc equiv circuit.blif small.blir --certificate proof
+  blc equiv model.safetensors blc-out/design.blir --no-encoder --json
+
+Exit codes: 0 proved equal, 3 different (an input that shows it is written for `blc sim`), 4 undecided.
+Inputs and outputs are matched by the names of their bits where these are the same, otherwise by position. A
+pipeline is compared from its latency on. Without an encoder every pattern of input bits counts.")]
+pub struct Equiv {
+    /// A model, a .blif, a .blir, or the folder of a compiled design
+    #[arg(value_name = "A")]
+    pub first: PathBuf,
+    /// Another
+    #[arg(value_name = "B")]
+    pub second: PathBuf,
+    /// Write the proof: equiv.cnf (DIMACS) and equiv.drat (DRAT)
+    #[arg(long, value_name = "DIR")]
+    pub certificate: Option<PathBuf>,
+    /// Where an input goes on which they differ, .npy
+    #[arg(long, value_name = "FILE", default_value = "counterexample.npy")]
+    pub counterexample: PathBuf,
+    /// Conflicts to spend on each output that the sweep leaves open
+    #[arg(long, value_name = "N", default_value_t = 300_000)]
+    pub conflicts: u64,
+    /// Take models without their encoder
+    #[arg(long)]
+    pub no_encoder: bool,
+    /// Take models without their head
+    #[arg(long)]
+    pub no_head: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,

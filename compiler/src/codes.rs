@@ -40,6 +40,12 @@ blc_ir::codes! {
     BL4031 = ICARUS: "Icarus Verilog did not do its work",
         "`iverilog` is installed but could not compile or run the emitted Verilog. Either it is older than version 10, or the \
          Verilog is wrong, which is an error of blc: please report it.";
+    BL4032 = NOT_EQUAL: "two designs that compute different things",
+        "There is an input on which they differ, or they answer after different numbers of cycles. The input is written as \
+         `.npy`: `blc sim` shows what each of them says.";
+    BL4033 = UNDECIDED: "two designs of which it is not known whether they are equal",
+        "No input was found on which they differ, and within the allowed effort no proof that there is none. `--conflicts` \
+         allows more. What is compared may also be brought closer together: a design before and after one pass.";
     BL4040 = UNKNOWN_TOPIC: "nothing of that name to explain",
         "`blc explain codes` lists every code, `blc explain ops` every op of the language.";
 }

@@ -68,6 +68,7 @@ impl Driver {
             Command::Train(args) => cmd::train::run(args, ui),
             Command::Compile(args) => cmd::compile::run(args, registry, ui),
             Command::Sim(args) => cmd::sim::run(args, ui),
+            Command::Equiv(args) => cmd::equiv::run(args, ui),
             Command::Opt(args) => cmd::opt::run(args, registry, ui),
             Command::Report(args) => cmd::report::run(args, ui),
             Command::Passes => cmd::passes::run(registry, ui),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use blc_frontend::files;
 use blc_ir::Module;
-use blc_passes::codes::{PASS_BROKE_IR, PASS_NOT_EQUAL};
+use blc_passes::codes::{NOT_PROVED, PASS_BROKE_IR, PASS_NOT_EQUAL};
 use blc_passes::{Check, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
 
 use crate::args::{self, Debug};
@@ -33,7 +33,10 @@ impl Run<'_> {
     pub fn on(&self, module: &mut Module, ui: &Ui) -> Outcome<RunReport> {
         let manager = PassManager {
             verify_each: self.debug.verify_each,
-            check_each: self.debug.check_each.map(|args::Check::Sim| Check::Sim),
+            check_each: self.debug.check_each.map(|how| match how {
+                args::Check::Sim => Check::Sim,
+                args::Check::Sat => Check::Sat,
+            }),
             print_ir_after: self.debug.print_ir_after.clone(),
         };
         manager.check_names(self.registry)?;
@@ -61,6 +64,7 @@ impl Run<'_> {
         let kind = match errors.first().map(|d| d.code) {
             Some(code) if code == &PASS_BROKE_IR => ui::Failure::Bug,
             Some(code) if code == &PASS_NOT_EQUAL => ui::Failure::NotEqual,
+            Some(code) if code == &NOT_PROVED => ui::Failure::Undecided,
             _ => return ui::Failure::Wrong(errors),
         };
         let folder = self.folder.map_or_else(std::env::temp_dir, Path::to_path_buf);

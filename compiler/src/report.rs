@@ -8,14 +8,14 @@ use blc_ir::diag::Diagnostic;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module, Type};
 use blc_passes::count::{Area, count};
+use blc_passes::equiv::{self, Effort};
 use blc_passes::{PassRun, RunReport};
-
-use crate::target::Chosen;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::estimate::Estimate;
 use crate::load::{Input, Kind};
+use crate::target::Chosen;
 use crate::ui;
 
 /// Name of the report in its folder.
@@ -45,6 +45,8 @@ pub struct Report {
     by_part: Parts,
     by_layer: Vec<Layer>,
     quantisation: Option<Quantisation>,
+    /// That the design is what it was made from, where that was asked for.
+    proof: Option<Proof>,
     assumptions: Vec<String>,
     warnings: Vec<Warning>,
     passes: Vec<Pass>,
@@ -83,6 +85,42 @@ struct Quantisation {
     thresholds_lost: u64,
 }
 
+/// A proof that the design computes what its input says; how long it took stands in `timing.json`.
+#[derive(Debug, Serialize)]
+pub struct Proof {
+    verdict: &'static str,
+    /// In words.
+    statement: String,
+    /// Bits of results.
+    outputs: usize,
+    assumptions: Vec<String>,
+    effort: Effort,
+}
+
+impl Proof {
+    /// Of an outcome that is proved.
+    pub fn new(found: equiv::Outcome) -> Self {
+        let e = &found.effort;
+        let statement = format!(
+            "the design equals its input on every sample, in all {} output bits: {} pairs of signals by structure, {} by \
+             SAT, {} sums by algebra",
+            found.outputs, e.merged_by_structure, e.merged_by_sat, e.sums
+        );
+        Self {
+            verdict: "proved",
+            statement,
+            outputs: found.outputs,
+            assumptions: found.assumptions,
+            effort: found.effort,
+        }
+    }
+
+    /// What is said on signing.
+    pub fn line(&self) -> String {
+        format!("proved: {}", self.statement)
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Warning {
     code: &'static str,
@@ -105,6 +143,9 @@ pub struct Seconds {
     pub read: f64,
     /// All passes, their checks included.
     pub passes: f64,
+    /// The proof, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prove: Option<f64>,
     /// Making the outputs.
     pub emit: f64,
     /// All of it, but for writing.
@@ -157,11 +198,17 @@ impl Report {
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
             assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref()),
             quantisation,
+            proof: None,
             warnings: run.warnings.iter().map(warning).collect(),
             passes: run.passes.iter().map(pass).collect(),
             outputs,
             timing: TIMING,
         })
+    }
+
+    /// With a proof.
+    pub fn signed(self, proof: Option<Proof>) -> Self {
+        Self { proof, ..self }
     }
 
     /// The bytes of `report.json`.

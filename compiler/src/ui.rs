@@ -18,6 +18,8 @@ pub enum Failure {
     Wrong(Vec<Diagnostic>),
     /// Two things that must be equal are not.
     NotEqual(Vec<Diagnostic>),
+    /// Whether two things are equal is not known.
+    Undecided(Vec<Diagnostic>),
     /// An error of `blc` itself.
     Bug(Vec<Diagnostic>),
     /// Whoever read stdout has gone: not an error.
@@ -70,11 +72,12 @@ pub const REPORT_IT: &str = concat!(
 );
 
 impl Failure {
-    /// The exit code: 0 fine, 1 wrong input, 2 usage, 3 not equal, 101 an error of `blc`.
+    /// The exit code: 0 fine, 1 wrong input, 2 usage, 3 not equal, 4 undecided, 101 an error of `blc`.
     fn code(&self) -> u8 {
         match self {
             Self::PipeClosed => 0,
             Self::NotEqual(_) => 3,
+            Self::Undecided(_) => 4,
             Self::Bug(_) => BUG,
             Self::Wrong(ds) => match ds.first().map(|d| d.code) {
                 Some(code) if USAGE.contains(&code) => 2,
@@ -86,7 +89,7 @@ impl Failure {
     fn diagnostics(&self) -> &[Diagnostic] {
         match self {
             Self::PipeClosed => &[],
-            Self::Wrong(ds) | Self::NotEqual(ds) | Self::Bug(ds) => ds,
+            Self::Wrong(ds) | Self::NotEqual(ds) | Self::Undecided(ds) | Self::Bug(ds) => ds,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Whether a pass kept what a function computes: the reference evaluator runs both and compares.
+//! Whether a pass kept what a function computes: the reference evaluator runs both and compares, or a proof is made.
 
 use blc_ir::diag::Result;
 use blc_ir::eval::{Evaluator, Val, affine};
 use blc_ir::{Data, Diagnostic, Elem, Func, Module, OpKind, Port, Type};
 
-use crate::codes::{NOT_CHECKED, PASS_NOT_EQUAL};
+use crate::codes::{NOT_CHECKED, NOT_PROVED, PASS_NOT_EQUAL};
+use crate::equiv::{self, Side, Verdict};
 use crate::quantize::dequantize;
 use crate::rng::Rng;
 
@@ -13,6 +14,8 @@ use crate::rng::Rng;
 pub enum Check {
     /// Evaluate corner cases and random samples before and after.
     Sim,
+    /// Prove that nothing changed ([`crate::equiv`]).
+    Sat,
 }
 
 /// Elements of values that one check evaluates, all samples together.
@@ -56,6 +59,42 @@ pub fn simulate(module: &Module, before: &Func, after: &Func, pass: &str) -> Res
         }
     }
     Ok(None)
+}
+
+/// Proves two functions of a module equal, as [`simulate`] compares them.
+///
+/// # Errors
+/// An input on which they differ, or that there is no proof. Where `before` is no function of its inputs (an op from
+/// outside), a warning is given back instead.
+pub fn prove(
+    module: &Module,
+    before: &Func,
+    after: &Func,
+    pass: &str,
+    effort: &equiv::Options,
+) -> Result<Option<Diagnostic>> {
+    let side = |f| Side { module, f };
+    if let Err(why) = Evaluator::new(module, before) {
+        let text = format!("what `{pass}` did is not checked: {}", why.message);
+        return Ok(Some(Diagnostic::warning(&NOT_CHECKED, text)));
+    }
+    let found = equiv::compare(side(before), side(after), effort)?;
+    let fail = |code, text: String| Err(Box::new(Diagnostic::error(code, text).help("please report this")));
+    match found.verdict {
+        Verdict::Proved => Ok(None),
+        Verdict::Latency(x, y) => fail(&PASS_NOT_EQUAL, format!("`{pass}` changed the latency from {x} to {y}")),
+        Verdict::Refuted(counter) => {
+            let params = before.params.iter().filter(|p| before.ty(p.value) != Type::CLOCK);
+            let names = params.zip(&counter.inputs).map(|(p, v)| format!("%{} = {}", p.name, show(v)));
+            let note = format!("for {}", names.collect::<Vec<_>>().join(", "));
+            let text = format!("`{pass}` changed {}: {} before", counter.output, u8::from(counter.first));
+            fail(&PASS_NOT_EQUAL, text).map_err(|d| Box::new(d.note(note)))
+        }
+        Verdict::Undecided(open) => {
+            let text = format!("what `{pass}` did is not proved for {} of {} output bits", open.len(), found.outputs);
+            Err(Box::new(Diagnostic::error(&NOT_PROVED, text).help("`--check-each=sim` compares without a proof")))
+        }
+    }
 }
 
 /// The bits of a value, lowest first; of real elements their IEEE 754 patterns.

@@ -21,13 +21,17 @@ blc_ir::codes! {
     BL2008 = PASS_BROKE_IR: "a pass left an invalid function",
         "This is a mistake in the pass, not in the design. Please report it with the file that reproduces it.";
     BL2009 = PASS_NOT_EQUAL: "a pass changed what the function computes",
-        "`--check-each=sim` evaluates the function before and after each pass; here the results differ. This is a \
+        "`--check-each` compares the function before and after each pass; here the results differ. This is a \
          mistake in the pass, not in the design. Please report it with the file that reproduces it.";
     BL2010 = NOT_CHECKED: "a pass could not be checked",
-        "`--check-each=sim` evaluates the function before and after each pass. An op from outside the language has no \
+        "`--check-each` compares the function before and after each pass. An op from outside the language has no \
          meaning it could evaluate.";
     BL2011 = NOT_SETTLED: "a fixpoint that was not reached",
         "`fixpoint(…)` gives up after 32 rounds in which some pass still changed the function.";
+
+    BL2012 = NOT_PROVED: "a pass that could not be proved right",
+        "`--check-each=sat` proves that each pass kept the function. Here no input was found on which it did not, and no \
+         proof within the effort allowed.";
 
     BL2101 = RESOURCE: "constant data that does not fit its op",
         "The data of a resource is missing, or its type, shape or values are not what the op needs. The verifier finds \
@@ -56,4 +60,16 @@ blc_ir::codes! {
     BL2150 = COVER_OPTION: "an option of `cover` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
          results hardly do.";
+
+    BL2201 = EQUIV_PORTS: "designs whose ports do not match",
+        "Equivalence is asked of designs with the same input bits and the same output bits: by name where all names are the \
+         same, otherwise by position. Real inputs need a common code.";
+    BL2202 = EQUIV_OP: "a design that is no function of its inputs",
+        "Equivalence is proved of combinational designs and of pipelines. Feedback through registers, and ops from outside \
+         without a meaning, are neither.";
+    BL2203 = EQUIV_SIZE: "a design too large to prove",
+        "A pair of designs may have 2^26 gates together.";
+    BL2204 = EQUIV_LATENCY: "a design with registers and without a latency",
+        "Registers are taken as wires only where every path from an input to an output crosses the same number of them. The \
+         attribute `latency` says that number, and the verifier checks it.";
 }

@@ -10,6 +10,7 @@ pub mod count;
 pub mod cover;
 pub mod dce;
 pub mod default;
+pub mod equiv;
 pub mod expand;
 pub mod fold;
 mod heap;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::check::{self, Check};
 use crate::codes::{NO_FUNCTION, NOT_SETTLED, PASS_BROKE_IR, UNKNOWN_PASS, WRONG_LEVEL};
+use crate::equiv::Options;
 use crate::pass::{Changed, PassCx};
 use crate::pipeline::{Call, FIXPOINT_ROUNDS, Item, List, Pipeline};
 use crate::registry::Registry;
@@ -277,16 +278,14 @@ impl Run<'_> {
                 return Err(all);
             }
         }
-        match self.manager.check_each {
-            Some(Check::Sim) => match check::simulate(self.module, before, self.f, name) {
-                Ok(warning) => {
-                    self.report.warnings.extend(warning);
-                    Ok(())
-                }
-                Err(error) => Err(vec![*error]),
-            },
-            None => Ok(()),
-        }
+        let (module, f) = (&*self.module, &*self.f);
+        let warning = match self.manager.check_each {
+            Some(Check::Sim) => check::simulate(module, before, f, name),
+            Some(Check::Sat) => check::prove(module, before, f, name, &Options::default()),
+            None => Ok(None),
+        };
+        self.report.warnings.extend(warning.map_err(|error| vec![*error])?);
+        Ok(())
     }
 }
 

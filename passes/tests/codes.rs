@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use blc_ir::{Func, FuncKind, Module, Type};
+use blc_passes::equiv::{Options, Side, compare};
 use blc_passes::{Check, PassManager, Pipeline};
 use common::wrong::registry;
 use common::{module, module_of};
@@ -81,10 +82,55 @@ fn every_code_is_reached() {
         assert!(found.contains(&code), "{passes}: {found:?}, not {code}");
         reached.extend(found);
     }
+    reached.extend(equivalence());
     let all: BTreeSet<&str> = blc_passes::codes::ALL.iter().map(|c| c.id).collect();
     let missing: Vec<_> = all.difference(&reached).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");
     for code in blc_passes::codes::ALL {
         assert!(code.explain.len() > code.title.len() && code.explain.ends_with('.'), "{}", code.id);
     }
+}
+
+/// The codes of proofs that cannot be begun, or not be ended.
+fn equivalence() -> Vec<&'static str> {
+    let gate = |table: &str| of(&format!("lut(%a) {{table = {table}}}"));
+    let (gate, other) = (gate("0x1"), of("ext(%a) {op = \"mine\"}"));
+    let register = module(
+        "",
+        "hw.module @f(in %clk: clock, in %a: bit, out %y: bit) {\n%q = seq.reg %a clock %clk {stage = 1, init = 0} : bit\nhw.output %q\n}",
+    );
+    let narrow = wires("x", Type::BIT, "y");
+    let wide = wires("x", Type::bits(2), "y");
+    let code = |a: &Module, b: &Module, gates: usize| {
+        let side = |m| Side { module: m, f: m.top().unwrap() };
+        compare(side(a), side(b), &Options { gates, ..Options::default() }).unwrap_err().code.id
+    };
+    let side = |m: &'static str| of(&format!("lut(%a, %a) {{table = {m}}}"));
+    let (or, and) = (side("0xe"), side("0x8"));
+    let none = Options { output: 0, blocks: 0, ..Options::default() };
+    let open = blc_passes::check::prove(&or, or.top().unwrap(), and.top().unwrap(), "p", &none);
+    assert!(open.is_err(), "different functions");
+    let sum = of_sum();
+    let open = blc_passes::check::prove(&sum.0, sum.0.top().unwrap(), sum.1.top().unwrap(), "p", &none);
+    let codes = vec![
+        code(&narrow, &wide, 100),
+        code(&gate, &other, 100),
+        code(&gate, &gate, 2),
+        code(&register, &narrow, 100),
+        open.unwrap_err().code.id,
+    ];
+    assert_eq!(codes, ["BL2201", "BL2202", "BL2203", "BL2204", "BL2012"]);
+    codes
+}
+
+/// The parity of four bits, from one end and from the other.
+fn of_sum() -> (Module, Module) {
+    let parity = |order: [usize; 4]| {
+        let mut f = Func::new("f", FuncKind::Func);
+        let x: Vec<_> = (0..4).map(|i| f.add_param(format!("x{i}"), Type::BIT)).collect();
+        let y = order[1..].iter().fold(x[order[0]], |y, &i| f.lut(0x6, &[y, x[i]], blc_ir::LocId::UNKNOWN));
+        f.add_result("y", y);
+        module_of(f)
+    };
+    (parity([0, 1, 2, 3]), parity([3, 2, 1, 0]))
 }

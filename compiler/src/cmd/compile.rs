@@ -1,5 +1,6 @@
 //! `blc compile`: a model or netlist to a target's files and a report.
 
+use std::path::Path;
 use std::time::Instant;
 
 use blc_backends::emit::file_stem;
@@ -11,6 +12,7 @@ use blc_ir::verify::verify;
 use blc_ir::{Elem, Func, Level, Module};
 use blc_passes::codes::NO_FUNCTION;
 use blc_passes::default::{self, Registers};
+use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::{Registry, RunReport};
 
 use crate::args::Compile;
@@ -19,7 +21,7 @@ use crate::emit;
 use crate::load::{self, Design, Input};
 use crate::outputs::Outputs;
 use crate::pipeline::Run;
-use crate::report::{REPORT, Report, Seconds, TIMING, table};
+use crate::report::{Proof, REPORT, Report, Seconds, TIMING, table};
 use crate::resources;
 use crate::ui::{Failure, Outcome, Ui};
 
@@ -63,6 +65,7 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     }
     let mut seconds = Seconds { read: start.elapsed().as_secs_f64(), ..Seconds::default() };
 
+    let before = args.prove.then(|| module.clone());
     let passing = Instant::now();
     let default = default_passes(args, module.top().map_or(Level::Bit, Func::level));
     let folder = load::folder(&args.input);
@@ -76,8 +79,19 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     seconds.passes = passing.elapsed().as_secs_f64();
     seconds.by_pass = run.passes.iter().map(|p| (p.pass.clone(), p.seconds)).collect();
 
+    let proof = match &before {
+        Some(before) => {
+            let proving = Instant::now();
+            let proof = prove(before, &module)?;
+            seconds.prove = Some(proving.elapsed().as_secs_f64());
+            ui.say(format_args!("{}", proof.line()));
+            Some(proof)
+        }
+        None => None,
+    };
+
     let emitting = Instant::now();
-    let (mut outputs, table) = emit_all(args, &input, &module, run, ui)?;
+    let (mut outputs, table) = emit_all(args, &input, &module, run, proof, ui)?;
     seconds.emit = emitting.elapsed().as_secs_f64();
     seconds.total = start.elapsed().as_secs_f64();
     outputs.add(TIMING, seconds.to_json());
@@ -86,23 +100,28 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
 
 /// The input as IR, without the parts that were not asked for.
 fn to_ir(args: &Compile, input: &Input) -> Outcome<Module> {
+    without_parts(input, &args.input, args.no_encoder, args.no_head)
+}
+
+/// An input as IR, a model without its encoder or head where that is asked for.
+pub fn without_parts(input: &Input, path: &Path, no_encoder: bool, no_head: bool) -> Outcome<Module> {
     let (model, names) = match &input.design {
         Design::Model(model, names) => (model, names),
-        Design::Module(_) if args.no_encoder => return Err(unfit(args, "--no-encoder", "only a model has an encoder")),
-        Design::Module(_) if args.no_head => return Err(unfit(args, "--no-head", "only a model has a head")),
+        Design::Module(_) if no_encoder => return Err(unfit(path, "--no-encoder", "only a model has an encoder")),
+        Design::Module(_) if no_head => return Err(unfit(path, "--no-head", "only a model has a head")),
         Design::Module(module) => return Ok(module.clone()),
     };
-    if args.no_encoder && model.dtype == Dtype::Bit {
-        return Err(unfit(args, "--no-encoder", "the model has no encoder"));
+    if no_encoder && model.dtype == Dtype::Bit {
+        return Err(unfit(path, "--no-encoder", "the model has no encoder"));
     }
-    if args.no_head && model.classes().is_none() {
-        return Err(unfit(args, "--no-head", "the model has no head"));
+    if no_head && model.classes().is_none() {
+        return Err(unfit(path, "--no-head", "the model has no head"));
     }
     let mut model = model.clone();
-    if args.no_encoder {
+    if no_encoder {
         model = model.without_encoder();
     }
-    if args.no_head {
+    if no_head {
         model = model.without_head();
     }
     model.validate()?;
@@ -115,22 +134,22 @@ fn check_options(args: &Compile, module: &Module) -> Outcome {
     let Some((option, _)) = options.into_iter().find(|(_, given)| *given) else { return Ok(()) };
     if !args.passes.contains("@default") {
         let why = "it belongs to `@default`, which `--passes` does not name; give the pass the option there";
-        return Err(unfit(args, option, why));
+        return Err(unfit(&args.input, option, why));
     }
     let hw = module.top().is_some_and(|f| f.level() == Level::Hw);
     if args.stages.is_some() && hw {
-        return Err(unfit(args, "--stages", "a hardware module has its registers already"));
+        return Err(unfit(&args.input, "--stages", "a hardware module has its registers already"));
     }
     let real = module.top().is_some_and(|f| f.params.iter().any(|p| f.ty(p.value).elem == Elem::F32));
     if args.input_bits.is_some() && !real {
-        return Err(unfit(args, "--input-bits", "the inputs are not real numbers"));
+        return Err(unfit(&args.input, "--input-bits", "the inputs are not real numbers"));
     }
     Ok(())
 }
 
-fn unfit(args: &Compile, option: &str, why: &str) -> Failure {
+fn unfit(path: &Path, option: &str, why: &str) -> Failure {
     let d = Diagnostic::error(&codes::OPTION_UNFIT, format!("`{option}` does not fit: {why}"));
-    d.in_file(files::display(&args.input), "").help(format!("leave `{option}` out")).into()
+    d.in_file(files::display(path), "").help(format!("leave `{option}` out")).into()
 }
 
 /// What `@default` stands for.
@@ -147,8 +166,35 @@ fn default_passes(args: &Compile, level: Level) -> String {
     }
 }
 
+/// Proves a design equal to what it was made from.
+fn prove(before: &Module, after: &Module) -> Outcome<Proof> {
+    let (Some(f), Some(g)) = (before.top(), after.top()) else {
+        return Err(Diagnostic::error(&NO_FUNCTION, "the input has no function").into());
+    };
+    let found = equiv::compare(Side { module: before, f }, Side { module: after, f: g }, &equiv::Options::default())?;
+    match found.verdict {
+        Verdict::Proved => Ok(Proof::new(found)),
+        Verdict::Undecided(open) => {
+            let text = format!("{} of {} output bits are not proved equal to the input's", open.len(), found.outputs);
+            let d = Diagnostic::error(&codes::UNDECIDED, text).help("leave `--prove` out, or try `--check-each=sat`");
+            Err(Failure::Undecided(vec![d]))
+        }
+        Verdict::Refuted(_) | Verdict::Latency(..) => {
+            let d = Diagnostic::error(&codes::NOT_EQUAL, "the design does not compute what the input says");
+            Err(Failure::NotEqual(vec![d.help("`--check-each=sat` says which pass is to blame; please report it")]))
+        }
+    }
+}
+
 /// Every file but `timing.json`, and the report's table.
-fn emit_all(args: &Compile, input: &Input, module: &Module, mut run: RunReport, ui: &Ui) -> Outcome<(Outputs, String)> {
+fn emit_all(
+    args: &Compile,
+    input: &Input,
+    module: &Module,
+    mut run: RunReport,
+    proof: Option<Proof>,
+    ui: &Ui,
+) -> Outcome<(Outputs, String)> {
     let Some(f) = module.top() else {
         return Err(Diagnostic::error(&NO_FUNCTION, "the input has no function").into());
     };
@@ -161,7 +207,7 @@ fn emit_all(args: &Compile, input: &Input, module: &Module, mut run: RunReport, 
         }
     }
     let names = outputs.names().chain([REPORT, TIMING]).map(String::from).collect();
-    let report = Report::new(input, &args.target, module, f, &run, names)?;
+    let report = Report::new(input, &args.target, module, f, &run, names)?.signed(proof);
     let json = report.to_json();
     let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
     outputs.add(REPORT, json);

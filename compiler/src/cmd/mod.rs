@@ -2,6 +2,7 @@
 
 pub mod compile;
 pub mod completions;
+pub mod equiv;
 pub mod explain;
 pub mod opt;
 pub mod passes;

@@ -108,6 +108,7 @@ fn compiled(
         no_encoder: false,
         no_head: false,
         input_bits: None,
+        prove: false,
         debug: Default::default(),
     };
     compile::compile(&options, input, start, registry, ui)

@@ -1,0 +1,342 @@
+//! Equivalence: whether two designs compute the same on every input, proved.
+//!
+//! Both become one and-xor graph over shared inputs ([`graph`], [`blast`]: the meaning of every op said apart from the
+//! passes, so that a mistake of a pass cannot hide in the check of it). Then:
+//! 1. random and directed patterns ([`patterns`]) refute most that is wrong;
+//! 2. equal structure is one node, and SAT sweeping ([`sweep`]) proves inner nodes equal from the inputs up;
+//! 3. sums of many bits, which sweeping cannot do, are proved by algebra ([`poly`]), and what is above them with their
+//!    bits taken as free;
+//! 4. each output still open gets a solver and a larger budget.
+//!
+//! Budgets count conflicts, not seconds, so the verdict is the same on every machine. Pipelines are compared with their
+//! registers as wires ([`blast`] says why that is enough); two pipelines of different latency are different.
+
+mod blast;
+mod certificate;
+mod cone;
+mod graph;
+mod patterns;
+mod poly;
+mod ports;
+mod stones;
+mod sweep;
+mod table;
+mod window;
+mod words;
+
+use blc_ir::diag::Result;
+use blc_ir::eval::{Evaluator, Val};
+use blc_ir::order::is_register;
+use blc_ir::verify::verify_func;
+use blc_ir::{Diagnostic, Elem, Func, Type};
+
+use crate::codes::EQUIV_LATENCY;
+use crate::quantize::dequantize;
+use blast::{Real, Sum};
+pub use certificate::Certificate;
+use graph::{Gate, Graph, Lit};
+pub use ports::Side;
+use ports::{Ports, Shape};
+pub use sweep::Effort;
+use sweep::Sweep;
+
+/// How much to try.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Blocks of 64 patterns to begin with.
+    pub blocks: usize,
+    /// Conflicts a pair of inner nodes.
+    pub inner: u64,
+    /// Conflicts an output.
+    pub output: u64,
+    /// Most gates of both designs together.
+    pub gates: usize,
+    /// Keep a proof.
+    pub certificate: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { blocks: 32, inner: 300, output: 300_000, gates: 1 << 26, certificate: false }
+    }
+}
+
+/// An input on which two designs differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counterexample {
+    /// The inputs of the first design but its clock; numbers for real inputs.
+    pub inputs: Vec<Val>,
+    /// The same for the second.
+    pub others: Vec<Val>,
+    /// A bit of the results on which they differ, by its name in the first.
+    pub output: String,
+    /// What the first says.
+    pub first: bool,
+}
+
+/// What is known of two designs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Equal on every input.
+    Proved,
+    /// Different on this one. The reference evaluator says so too.
+    Refuted(Box<Counterexample>),
+    /// Equal or not, but after different numbers of cycles.
+    Latency(u64, u64),
+    /// These bits of the results are still open.
+    Undecided(Vec<String>),
+}
+
+/// A verdict and how it was reached.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Bits of results compared.
+    pub outputs: usize,
+    /// What it took.
+    pub effort: Effort,
+    /// What the verdict assumes, in words.
+    pub assumptions: Vec<String>,
+    /// The proof, where one was asked for and found.
+    pub certificate: Option<Certificate>,
+}
+
+/// Compares two verified functions.
+///
+/// # Errors
+/// Their ports do not match, one is no function of its inputs (feedback, an op from outside), or they are too large.
+pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
+    let mut assumptions = vec![pipeline(a)?, pipeline(b)?];
+    let ports = Ports::new(a, b)?;
+    assumptions.extend(match &ports.real {
+        _ if !reals(a.f) && !reals(b.f) => None,
+        Real::Codes(..) => Some("real inputs take the values that their codes stand for".into()),
+        Real::Keys => Some("real inputs are numbers (no NaN)".into()),
+    });
+    if !ports.words.iter().any(|w| w.len() > 1) {
+        assumptions.push("every pattern of input bits can occur".into());
+    }
+    assumptions.retain(|text: &String| !text.is_empty());
+    assumptions.dedup();
+    let clocked = |f: &Func| f.clock().is_some();
+    if clocked(a.f) && clocked(b.f) && a.f.latency() != b.f.latency() {
+        let verdict = Verdict::Latency(a.f.latency(), b.f.latency());
+        return Ok(Outcome { verdict, outputs: 0, effort: Effort::default(), assumptions, certificate: None });
+    }
+
+    let mut g = Graph::new(options.gates);
+    let inputs: Vec<Lit> = ports.params.iter().flat_map(|s| 0..s.len * s.width).map(|_| g.input()).collect();
+    let first = blast::blast(&mut g, a.module, a.f, &deal(&inputs, &ports.params), &ports.real)?;
+    let mut stones = vec![(g.len(), first.results.concat())];
+    if let Some((module, f)) = stones::lowered(a, &ports, ports.params.first().map_or(1, |s| s.width)) {
+        let stone = blast::blast(&mut g, &module, &f, &deal(&inputs, &ports.params), &ports.real)?;
+        stones.push((g.len(), stone.results.concat()));
+    }
+    let others: Vec<Lit> = ports.others.1.iter().map(|&i| inputs[i]).collect();
+    let second = blast::blast(&mut g, b.module, b.f, &deal(&others, &ports.others.0), &ports.real)?;
+    let second_bits = second.results.concat();
+    let pairs: Vec<(Lit, Lit)> =
+        first.results.concat().into_iter().zip(ports.result_of.iter().map(|&i| second_bits[i])).collect();
+
+    let patterns = patterns::random(&ports.words, inputs.len(), options.blocks, 1);
+    stones.push((g.len(), pairs.iter().map(|p| p.1).collect()));
+    let roots: Vec<Lit> = stones.iter().flat_map(|s| s.1.iter().copied()).collect();
+    let mut sweep = Sweep::new(&g, roots, patterns, options.certificate);
+    let mut trusted = Vec::new();
+    let open = prove(&mut sweep, &pairs, &first.sums, &ports.result_words, &stones, options, &mut trusted);
+    sweep.effort.gates = g.len();
+
+    let names = || ports.results.iter().flat_map(|s| (0..s.len * s.width).map(|bit| s.bit_name(bit)));
+    let found = pairs.iter().zip(names()).find_map(|(&(x, y), name)| Some((sweep.patterns.difference(x, y)?, name)));
+    let verdict = match found {
+        Some((pattern, name)) => {
+            let bits = sweep.patterns.inputs(&g, pattern);
+            confirm(a, b, &ports, &bits)?.map_or(Verdict::Undecided(vec![name]), |c| Verdict::Refuted(Box::new(c)))
+        }
+        None if open.is_empty() => Verdict::Proved,
+        None => Verdict::Undecided(names().enumerate().filter(|(i, _)| open.contains(i)).map(|(_, n)| n).collect()),
+    };
+    let proof = sweep.proof.take().filter(|_| verdict == Verdict::Proved);
+    let certificate = proof.map(|proof| Certificate::new(&g, &pairs, trusted, proof));
+    Ok(Outcome { verdict, outputs: pairs.len(), effort: sweep.effort, assumptions, certificate })
+}
+
+/// Proves what can be; gives the outputs that stay open. `trusted` gets the pairs that algebra proved.
+fn prove(
+    sweep: &mut Sweep<'_>,
+    pairs: &[(Lit, Lit)],
+    sums: &[Sum],
+    words: &[std::ops::Range<usize>],
+    stones: &[(usize, Vec<Lit>)],
+    options: &Options,
+    trusted: &mut Vec<(Lit, Lit)>,
+) -> Vec<usize> {
+    let differ = |sweep: &Sweep<'_>| pairs.iter().any(|&(a, b)| sweep.patterns.difference(a, b).is_some());
+    let same = |sweep: &Sweep<'_>, i: usize| sweep.resolve(pairs[i].0) == sweep.resolve(pairs[i].1);
+    if differ(sweep) {
+        return Vec::new();
+    }
+    if !sums.is_empty() {
+        // What the sums add up, first; then the sums; then what is made of them.
+        let below = sweep.g.cone(sums.iter().flat_map(|s| s.terms.iter().map(|t| t.0)));
+        sweep.run(options.inner.min(options.output), Some(&below));
+        for sum in sums {
+            // In the stepping stones first, then in the other design: the same results, or what simulates alike.
+            for pair in stones.windows(2) {
+                let ((from, _), (to, theirs)) = (&pair[0], &pair[1]);
+                let ours = &stones[0].1;
+                let result = |bit: &Lit| ours.iter().position(|l| l == bit).map(|i| theirs[i]);
+                let alike = |bit: &Lit| match bit.as_const() {
+                    Some(_) => Some(*bit),
+                    None => sweep.candidates(*bit, |n| (*from..*to).contains(&n)).next(),
+                };
+                let found: Option<Vec<Lit>> = sum.bits.iter().map(result).collect();
+                if let Some(found) = found.or_else(|| sum.bits.iter().map(alike).collect())
+                    && unite_sum(sweep, &sum.bits, &found, &sum.terms, trusted)
+                {
+                    break;
+                }
+            }
+        }
+        sweep.prune(stones.iter().flat_map(|s| s.1.iter().copied()));
+    }
+    // Each round may spend more on a question than the one before; most is settled in the first.
+    let mut limit = options.inner.min(options.output);
+    loop {
+        sweep.run(limit, None);
+        for word in words.iter().filter(|w| w.len() > 1) {
+            if word.clone().any(|i| !same(sweep, i)) {
+                let (ours, theirs): (Vec<Lit>, Vec<Lit>) = pairs[word.clone()].iter().copied().unzip();
+                let terms: Vec<(Lit, u32)> = ours.iter().copied().zip(0..).collect();
+                unite_sum(sweep, &ours, &theirs, &terms, trusted);
+            }
+        }
+        if differ(sweep) {
+            return Vec::new();
+        }
+        let open = sweep.outputs(pairs, limit.min(options.output));
+        if open.is_empty() || limit >= options.output || differ(sweep) {
+            return open;
+        }
+        limit = limit.saturating_mul(10).min(options.output);
+    }
+}
+
+/// Proves that a word is a sum, and then that it is the word `ours` that is defined as that sum.
+fn unite_sum(
+    sweep: &mut Sweep<'_>,
+    ours: &[Lit],
+    theirs: &[Lit],
+    terms: &[(Lit, u32)],
+    trusted: &mut Vec<(Lit, Lit)>,
+) -> bool {
+    let resolved = |sweep: &Sweep<'_>, l: Lit| sweep.resolve(l);
+    if ours.len() > 63 || ours.iter().zip(theirs).all(|(&x, &y)| resolved(sweep, x) == resolved(sweep, y)) {
+        return true;
+    }
+    let plus: Vec<(Lit, u32)> = theirs.iter().map(|&l| resolved(sweep, l)).zip(0..).collect();
+    let minus: Vec<(Lit, u32)> = terms.iter().map(|&(l, power)| (resolved(sweep, l), power)).collect();
+    let cone = |of: &[(Lit, u32)]| sweep.reach(of.iter().map(|t| t.0));
+    let (upper, lower) = (cone(&plus), cone(&minus));
+    let shared: Vec<bool> =
+        (0..sweep.g.len()).map(|n| upper[n] && lower[n] || matches!(sweep.g.gate(n), Gate::Input(_))).collect();
+    let proved = poly::equal_sums(&plus, &minus, ours.len() as u32, &shared, &|n| sweep.gate(n));
+    if proved {
+        sweep.effort.sums += 1;
+        for (&x, &y) in ours.iter().zip(theirs) {
+            trusted.push((x, y));
+            sweep.unite(x, y);
+        }
+    }
+    proved
+}
+
+fn reals(f: &Func) -> bool {
+    f.attr("step").is_some() || f.params.iter().any(|p| f.ty(p.value).elem == Elem::F32)
+}
+
+/// That a function is combinational, or a pipeline of one latency; says so in words.
+fn pipeline(side: Side<'_>) -> Result<String> {
+    let f = side.f;
+    if let Some(error) = verify_func(side.module, f).into_iter().find(Diagnostic::is_error) {
+        return Err(Box::new(error));
+    }
+    if !f.ops().any(|(_, op)| is_register(op.kind)) {
+        return Ok(String::new());
+    }
+    match f.attr("latency") {
+        Some(_) => Ok("a pipeline's outputs count from its latency on".into()),
+        None => {
+            let text = "a design with registers and without a known latency";
+            let d = Diagnostic::error(&EQUIV_LATENCY, text).in_op(format!("@{}", f.name));
+            Err(Box::new(d.help("give it `{latency = N}`; the verifier checks that every path has so many registers")))
+        }
+    }
+}
+
+/// Bits, port by port.
+fn deal(bits: &[Lit], shapes: &[Shape]) -> Vec<Vec<Lit>> {
+    let mut at = 0;
+    let take = |s: &Shape| {
+        at += s.len * s.width;
+        bits[at - s.len * s.width..at].to_vec()
+    };
+    shapes.iter().map(take).collect()
+}
+
+/// A pattern as inputs of both; `None` if the reference evaluator does not find the difference too.
+fn confirm(a: Side<'_>, b: Side<'_>, ports: &Ports, bits: &[bool]) -> Result<Option<Counterexample>> {
+    let others: Vec<bool> = ports.others.1.iter().map(|&i| bits[i]).collect();
+    let (inputs, others) = (values(a.f, ports, &ports.params, bits), values(b.f, ports, &ports.others.0, &others));
+    let run = |side: Side<'_>, inputs: &[Val]| -> Result<Vec<bool>> {
+        let results = Evaluator::new(side.module, side.f)?.run(inputs)?;
+        let types = side.f.results.iter().map(|p| side.f.ty(p.value));
+        Ok(types.zip(results).flat_map(|(ty, val)| bits_of(ty, &val)).collect())
+    };
+    let (x, y) = (run(a, &inputs)?, run(b, &others)?);
+    let at = (0..x.len()).find(|&i| y.get(ports.result_of[i]) != Some(&x[i]));
+    let names: Vec<String> =
+        ports.results.iter().flat_map(|s| (0..s.len * s.width).map(|bit| s.bit_name(bit))).collect();
+    Ok(at.map(|i| Counterexample { inputs, others, output: names[i].clone(), first: x[i] }))
+}
+
+fn bits_of(ty: Type, val: &Val) -> Vec<bool> {
+    let width = ty.elem_bits();
+    match val {
+        Val::Packed(words) => words.iter().flat_map(|&w| (0..width).map(move |b| w >> b & 1 == 1)).collect(),
+        Val::F32(reals) => reals.iter().flat_map(|x| (0..width).map(move |b| x.to_bits() >> b & 1 == 1)).collect(),
+    }
+}
+
+/// Bits as the values of a design's parameters.
+fn values(f: &Func, ports: &Ports, shapes: &[Shape], bits: &[bool]) -> Vec<Val> {
+    let mut at = 0;
+    let types = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK);
+    types
+        .zip(shapes)
+        .map(|(ty, shape)| {
+            let bits = &bits[at..at + shape.len * shape.width];
+            at += bits.len();
+            let words = bits.chunks(shape.width).map(|w| w.iter().rev().fold(0, |n, &b| n << 1 | u64::from(b)));
+            match (&ports.real, ty.elem) {
+                (Real::Codes(offset, step), Elem::F32) => {
+                    Val::F32(words.zip(offset.iter().zip(step)).map(|(c, (&o, &s))| dequantize(c, o, s)).collect())
+                }
+                (Real::Keys, Elem::F32) => Val::F32(words.map(number).collect()),
+                _ => Val::Packed(words.collect()),
+            }
+        })
+        .collect()
+}
+
+/// The number of a key ([`blast::key`]); where it is none, the nearest infinity.
+fn number(key: u64) -> f32 {
+    let key = key as u32;
+    let x = f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key });
+    match x.is_nan() {
+        true if key >> 31 == 1 => f32::INFINITY,
+        true => f32::NEG_INFINITY,
+        false => x,
+    }
+}
