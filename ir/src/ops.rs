@@ -303,20 +303,20 @@ ops! {
         "After each rising edge of the clock the operand bit as it was before; `init` before the first edge. `stage` is \
          the pipeline stage it ends, counted from 1 (0: none).";
     /// A Xilinx LUT6 (or a smaller LUT, for fewer operands).
-    Xc7Lut6 { init: u64 as hex } = "xc7.lut6", Call, 1..=6, 1, [Hw],
+    Xc7Lut6 { init: u64 as hex } = "xc7.lut6", Call, 1..=6, 1, [Bit, Hw],
         "As `lut`: operand `j` is pin `Ij`, `init` is INIT.";
     /// A Xilinx LUT6_2: two functions in one LUT6 site.
-    Xc7Lut6_2 { init: u64 as hex } = "xc7.lut6_2", Call, 6..=6, 2, [Hw],
+    Xc7Lut6_2 { init: u64 as hex } = "xc7.lut6_2", Call, 6..=6, 2, [Bit, Hw],
         "Results O6 and O5. O6 is bit `a` of `init`, `a` over all six operands; O5 is bit `a mod 32`.";
     /// A Xilinx CARRY4.
-    Xc7Carry4 {} = "xc7.carry4", Call, 10..=10, 8, [Hw],
+    Xc7Carry4 {} = "xc7.carry4", Call, 10..=10, 8, [Bit, Hw],
         "Operands S0…S3, DI0…DI3, CI, CYINIT (one of the last two is 0). With `c0 = CI | CYINIT`: results O0…O3 with \
          `Oi = Si ^ ci`, then CO0…CO3 with `ci+1 = COi = Si ? ci : DIi`.";
     /// A Xilinx MUXF7.
-    Xc7MuxF7 {} = "xc7.muxf7", Call, 3..=3, 1, [Hw],
+    Xc7MuxF7 {} = "xc7.muxf7", Call, 3..=3, 1, [Bit, Hw],
         "Operands I0, I1, S: I1 where S is 1, otherwise I0.";
     /// A Xilinx MUXF8.
-    Xc7MuxF8 {} = "xc7.muxf8", Call, 3..=3, 1, [Hw],
+    Xc7MuxF8 {} = "xc7.muxf8", Call, 3..=3, 1, [Bit, Hw],
         "Operands I0, I1, S: I1 where S is 1, otherwise I0.";
     /// A Xilinx FDRE flip-flop with clock enable tied to 1 and reset to 0.
     Xc7Fdre { stage: u32, init: bool } = "xc7.fdre", Clocked, 2..=2, 1, [Hw],

@@ -1,6 +1,7 @@
 //! What a bit-level function or a hardware module costs.
 //!
-//! - `luts`: physical LUT sites. One for a LUT, one for two functions in an `xc7.lut6_2`.
+//! - `luts`: physical LUT sites. One for a LUT, one for two functions in an `xc7.lut6_2`, and one for each position of a
+//!   carry chain whose `S` does not come from a LUT of its own: nothing else can use the LUT there.
 //! - `lut_functions`: single-output functions of two or more inputs.
 //! - `port_inverters`: LUTs of one input that sit directly on a port, with nothing but wires between; in neither figure.
 //!   Any other LUT of one input takes a site (`luts`), but is no function.
@@ -62,8 +63,10 @@ pub fn count(f: &Func) -> Count {
     let mut count = Count::default();
     let mut depth = vec![Depth::default(); f.value_count()];
     let mut layers = Layers::default();
+    let mut lost = LostPositions::new(f);
     for (_, op) in f.ops() {
-        let area = cost(op, &ports);
+        let mut area = cost(op, &ports);
+        area.luts += lost.of(f, op);
         let part = f.locs.part(op.loc) as usize;
         let layer = layers.index(f.locs.first_layer(op.loc), &mut count.by_layer);
         add(&mut count.total, &area);
@@ -75,7 +78,7 @@ pub fn count(f: &Func) -> Count {
             continue;
         }
         let mut d = latest(op, layer, &depth);
-        if area.luts > 0 {
+        if area.luts > 0 && area.carry4 == 0 {
             d.total += 1;
             d.by_part[part] += 1;
             d.in_layer += 1;
@@ -156,6 +159,40 @@ fn add(to: &mut Area, area: &Area) {
 
 fn is_wire(kind: OpKind) -> bool {
     matches!(kind, OpKind::Extract { .. } | OpKind::Pack {})
+}
+
+/// Positions of carry chains that take a LUT which computes nothing.
+struct LostPositions {
+    read: Vec<bool>,
+    /// LUTs that stand at a position already.
+    placed: Vec<bool>,
+}
+
+impl LostPositions {
+    fn new(f: &Func) -> Self {
+        let mut read = vec![false; f.value_count()];
+        f.ops().flat_map(|(_, op)| op.operands).for_each(|v| read[v.index()] = true);
+        f.results.iter().for_each(|port| read[port.value.index()] = true);
+        Self { read, placed: vec![false; f.op_count()] }
+    }
+
+    fn of(&mut self, f: &Func, op: Op<'_>) -> u64 {
+        if !matches!(op.kind, OpKind::Xc7Carry4 {}) {
+            return 0;
+        }
+        let used = op.results().enumerate().filter(|(_, v)| self.read[v.index()]).map(|(i, _)| i % 4 + 1);
+        let mut lost = 0;
+        for &s in &op.operands[..used.max().unwrap_or(0)] {
+            let lut = f.def_op(s).filter(|&def| {
+                let first = f.op(def).result() == s;
+                first
+                    && matches!(f.op(def).kind, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } | OpKind::Xc7Lut6_2 { .. })
+            });
+            let own = lut.is_some_and(|def| !std::mem::replace(&mut self.placed[def.index()], true));
+            lost += u64::from(!own);
+        }
+        lost
+    }
 }
 
 /// Layers asked for in runs: the last one found is tried first.

@@ -26,7 +26,8 @@ enum For {
     Xilinx,
 }
 
-/// Passes, which designs need them, and why. `{k}`, `{sites}` and `{registers}` are filled in.
+/// Passes, which designs need them, and why. `{k}`, `{sites}`, `{head}` and `{registers}` are filled
+/// in.
 const STEPS: &[(&str, For, &str)] = &[
     ("quantize", For::Model, "real inputs become codes; the others pass through"),
     ("expand", For::Model, "from layers to lookup tables, comparisons and sums"),
@@ -36,7 +37,7 @@ const STEPS: &[(&str, For, &str)] = &[
         "cheap and takes most: what is constant, equal or never read goes before anything is built on it",
     ),
     ("lower-encoder", For::Model, "only the thresholds still in use become tables"),
-    ("lower-head", For::Model, "before the cover, so that it sees across the border of network and head"),
+    ("lower-head{head}", For::Model, "before the cover, so that it sees across the border of network and head"),
     ("fold", For::Model, "constants and inverters that the lowering left; bits taken out of words and put back"),
     ("cover{k={k}{sites}}", For::All, "as few tables, or sites of two small ones, as the target's inputs allow"),
     ("fold", For::All, "tables that became equal"),
@@ -56,15 +57,23 @@ pub fn pipeline(level: Level, target: Target, registers: Registers) -> String {
         For::Model => model,
         For::Xilinx => target.is_xilinx(),
     };
-    let registers = match registers {
+    let cut = match registers {
         Registers::PerLayer => String::new(),
         Registers::Stages(n) => format!("{{stages={n}}}"),
         Registers::Levels(n) => format!("{{levels={n}}}"),
     };
     let steps = STEPS.iter().filter(|(_, when, _)| wanted(when)).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
+    let head = match (target, registers) {
+        (Target::Xc7, Registers::PerLayer) => "{carry=true,registered=true}",
+        (Target::Xc7, _) => "{carry=true}",
+        _ => "",
+    };
     let sites = if target.is_xilinx() { ",sites=true" } else { "" };
-    text.replace("{k}", &target.k().to_string()).replace("{sites}", sites).replace("{registers}", &registers)
+    text.replace("{k}", &target.k().to_string())
+        .replace("{sites}", sites)
+        .replace("{registers}", &cut)
+        .replace("{head}", head)
 }
 
 #[cfg(test)]

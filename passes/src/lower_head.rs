@@ -1,25 +1,40 @@
 //! `lower-head`: sums, comparisons, choices and the largest of words become lookup tables.
 //!
-//! Sums become bit heaps ([`crate::heap`]), the rest what [`crate::compare`] says.
+//! Sums become bit heaps of lookup tables ([`crate::heap`]) or, with `carry`, of the counters of Xilinx slices
+//! ([`crate::head`]); the rest what [`crate::compare`] says.
 
 use blc_ir::{Func, Level, Op, OpKind, Type, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::compare::{argmax, choose, greater};
+use crate::head::Slices;
 use crate::heap::{BitHeap, Levels};
-use crate::pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
+use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use crate::rebuild::{Bits, Rebuild};
 
 /// See the module's words.
-pub struct LowerHead;
+pub struct LowerHead {
+    options: LowerHeadOptions,
+}
+
+/// Options of [`LowerHead`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LowerHeadOptions {
+    /// Whether sums take the carry chains of Xilinx 7-series slices.
+    pub carry: bool,
+    /// Whether all that a carry chain makes goes into registers, as `pipeline` has it by layers.
+    pub registered: bool,
+}
 
 impl PassSpec for LowerHead {
     const NAME: &'static str = "lower-head";
     const SUMMARY: &'static str = "Turn sums and the largest of words into lookup tables";
     const LEVEL: Level = Level::Bit;
-    type Options = NoOptions;
+    type Options = LowerHeadOptions;
 
-    fn build(_: NoOptions) -> Box<dyn Pass> {
-        Box::new(Self)
+    fn build(options: LowerHeadOptions) -> Box<dyn Pass> {
+        Box::new(Self { options })
     }
 }
 
@@ -29,7 +44,8 @@ impl Pass for LowerHead {
         if !f.ops().any(|(_, op)| words(op.kind)) {
             return Ok(Changed::No);
         }
-        let mut lowering = Lowering { rebuild: Rebuild::new(f), bits: Bits::default(), levels: Levels::new() };
+        let slices = self.options.carry.then(|| Slices::new(self.options.registered));
+        let mut lowering = Lowering { rebuild: Rebuild::new(f), bits: Bits::default(), levels: Levels::new(), slices };
         for (id, op) in f.ops() {
             match words(op.kind) {
                 true => lowering.op(op),
@@ -49,15 +65,16 @@ struct Lowering<'a> {
     rebuild: Rebuild<'a>,
     bits: Bits,
     levels: Levels,
+    slices: Option<Slices>,
 }
 
 impl Lowering<'_> {
     fn op(&mut self, op: Op<'_>) {
         let operands: Vec<Value> = op.operands.iter().map(|&v| self.rebuild.get(v)).collect();
-        let f = &mut self.rebuild.new;
         let ty = self.rebuild.old.ty(op.result());
+        let f = &mut self.rebuild.new;
         let bits = match op.kind {
-            OpKind::Sum {} => sum(f, &mut self.bits, &mut self.levels, &operands, ty.total_bits(), op),
+            OpKind::Sum {} => self.sum(&operands, ty.total_bits(), op),
             OpKind::Gt {} => {
                 let (a, b) = (self.bits.all(f, operands[0]), self.bits.all(f, operands[1]));
                 vec![greater(f, &a, &b, op.loc)]
@@ -68,14 +85,14 @@ impl Lowering<'_> {
             }
             _ => {
                 let words: Vec<_> = operands.iter().map(|&v| self.bits.all(f, v)).collect();
-                let mut index = argmax(f, &words, op.loc);
+                let mut index = argmax(f, &words, self.slices.is_some(), op.loc);
                 if index.is_empty() {
                     index.push(f.constant(0, Type::BIT));
                 }
                 index
             }
         };
-        let word = self.bits.pack(f, &bits, ty);
+        let word = self.bits.pack(&mut self.rebuild.new, &bits, ty);
         self.rebuild.set(op.result(), word);
     }
 
@@ -87,29 +104,29 @@ impl Lowering<'_> {
             self.levels.set(self.rebuild.get(op.result()), level);
         }
     }
-}
 
-/// The sum of bits and words, modulo two to the width.
-fn sum(f: &mut Func, bits: &mut Bits, levels: &mut Levels, parts: &[Value], width: usize, op: Op<'_>) -> Vec<Value> {
-    let mut heap = BitHeap::new(width);
-    let mut constant = 0u64;
-    for &part in parts {
-        if let Some(value) = f.as_const(part) {
-            constant = constant.wrapping_add(value);
-            continue;
+    /// The sum of bits and words, modulo two to the width.
+    fn sum(&mut self, parts: &[Value], width: usize, op: Op<'_>) -> Vec<Value> {
+        let f = &mut self.rebuild.new;
+        let mut addends: Vec<(usize, Value)> = Vec::with_capacity(parts.len());
+        let mut constant = 0u64;
+        for &part in parts {
+            match f.as_const(part) {
+                Some(value) => constant = constant.wrapping_add(value),
+                None => addends.extend(self.bits.all(f, part).into_iter().enumerate().filter(|(c, _)| *c < width)),
+            }
         }
-        for (column, bit) in bits.all(f, part).into_iter().enumerate() {
-            heap.add(column, bit, levels.of(bit));
+        for column in (0..width).filter(|c| constant >> c & 1 == 1) {
+            addends.push((column, f.constant(1, Type::BIT)));
         }
+        let planned = self.slices.as_mut().and_then(|slices| slices.sum(f, &addends, width, op.loc));
+        let columns = planned.unwrap_or_else(|| {
+            let mut heap = BitHeap::new(width);
+            addends.iter().for_each(|&(column, bit)| heap.add(column, bit, self.levels.of(bit)));
+            heap.compress(f, &mut self.levels, op.loc)
+        });
+        let mut zero = None;
+        let bit = |bit: Option<Value>| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT)));
+        columns.into_iter().map(bit).collect()
     }
-    for column in (0..width).filter(|c| constant >> c & 1 == 1) {
-        let one = f.constant(1, Type::BIT);
-        heap.add(column, one, 0);
-    }
-    let mut zero = None;
-    let columns = heap.compress(f, levels, op.loc);
-    columns
-        .into_iter()
-        .map(|bit| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT))))
-        .collect()
 }

@@ -2,7 +2,7 @@
 //! goes through the same number of them.
 //!
 //! Each lookup table is given a stage. By default that follows the model: the encoder is one stage, each layer is one,
-//! and the head has as many as keep it to `head_levels` tables a stage. With `stages` or `levels` the whole graph is cut
+//! and in the head one ends after `head_levels` tables or a carry chain. With `stages` or `levels` the whole graph is cut
 //! by its levels. A value made in stage `s` and read in stage `t` goes through `t - s` registers, shared by all that
 //! read it; results are registered at the end of the last stage, inputs enter the first stage as they are, constants need
 //! no registers.
@@ -11,9 +11,11 @@ use blc_ir::loc::{ENCODER, HEAD};
 use blc_ir::{Diagnostic, Func, FuncAttr, FuncKind, Level, LocId, OpId, OpKind, Type, Value};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::codes::{NOT_LOWERED, OUTSIDE_OP, PORT_CLASH, STAGES, TOO_LARGE};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
+use crate::places::{Ends, earliest, is_logic, together};
 use crate::wires::{Source, Wires};
 
 /// Most stages.
@@ -78,7 +80,8 @@ impl Pass for Pipelining {
 fn refuse(f: &Func) -> Result<(), Abort> {
     for (_, op) in f.ops() {
         let (text, code, help) = match op.kind {
-            OpKind::Lut { .. } | OpKind::Const { .. } | OpKind::Extract { .. } | OpKind::Pack {} => continue,
+            OpKind::Const { .. } | OpKind::Extract { .. } | OpKind::Pack {} => continue,
+            kind if is_logic(kind) => continue,
             OpKind::Extern { op } => {
                 let text = format!("nobody says what `{}` is in hardware", f.extern_name(op));
                 (text, &OUTSIDE_OP, "lower it with a pass of your own before")
@@ -102,7 +105,7 @@ fn refuse(f: &Func) -> Result<(), Abort> {
 /// In which stage each op works.
 struct Schedule {
     stages: u32,
-    /// By op, from 1; only of tables.
+    /// By op, from 1; only of logic.
     stage: Vec<u32>,
 }
 
@@ -110,7 +113,7 @@ impl Schedule {
     /// The stage in which a bit is there without a register.
     fn of(&self, source: Source) -> u32 {
         match source {
-            Source::Op(op) => self.stage[op.index()],
+            Source::Op(op, _) => self.stage[op.index()],
             Source::Const(_) | Source::Param(..) => 1,
         }
     }
@@ -125,7 +128,7 @@ fn schedule(f: &Func, wires: &mut Wires<'_>, options: &Options) -> Result<Schedu
         (Some(n), None) if n > MAX_STAGES => wrong("so many stages", "give at most 10,000"),
         (None, None) => Ok(by_layer(f, wires, options.head_levels)),
         (stages, levels) => {
-            let level = levels_within(f, wires, |_| true);
+            let level: Vec<u32> = earliest(f, wires, Ends::NONE, |_| true).iter().map(|p| p.level).collect();
             let depth = level.iter().copied().max().unwrap_or(0);
             let stages = match (stages, levels) {
                 (Some(n), _) => n,
@@ -141,19 +144,6 @@ fn schedule(f: &Func, wires: &mut Wires<'_>, options: &Options) -> Result<Schedu
 fn evenly(level: u32, depth: u32, stages: u32) -> u32 {
     let before = u64::from(level.saturating_sub(1)) * u64::from(stages) / u64::from(depth.max(1));
     before as u32 + 1
-}
-
-/// Tables on the longest way to each table, itself included, counting only those that belong; by op.
-fn levels_within(f: &Func, wires: &mut Wires<'_>, belongs: impl Fn(OpId) -> bool) -> Vec<u32> {
-    let mut level = vec![0; f.op_count()];
-    for (id, op) in f.ops().filter(|(id, op)| matches!(op.kind, OpKind::Lut { .. }) && belongs(*id)) {
-        let before = op.operands.iter().map(|&v| match wires.source(v, 0) {
-            Source::Op(op) => level[op.index()],
-            _ => 0,
-        });
-        level[id.index()] = 1 + before.max().unwrap_or(0);
-    }
-    level
 }
 
 /// Where a layer stands among the others.
@@ -172,9 +162,15 @@ enum Rank {
 fn by_layer(f: &Func, wires: &mut Wires<'_>, head_levels: u32) -> Schedule {
     let mut names: Vec<&str> = Vec::new();
     let mut rank: Vec<Rank> = vec![Rank::Any; f.op_count()];
-    let tables = || f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. }));
+    let tables = || f.ops().filter(|(_, op)| is_logic(op.kind));
+    let first = together(f);
+    let mut in_chain = vec![false; f.op_count()];
+    for (id, _) in f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Xc7Carry4 {})) {
+        in_chain[first[id.index()].index()] = true;
+    }
     for (id, op) in tables() {
         let own = match f.locs.first_layer(op.loc) {
+            _ if in_chain[first[id.index()].index()] => Rank::Head,
             None => Rank::Any,
             Some(ENCODER) => Rank::Encoder,
             Some(HEAD) => Rank::Head,
@@ -187,7 +183,7 @@ fn by_layer(f: &Func, wires: &mut Wires<'_>, head_levels: u32) -> Schedule {
             },
         };
         let before = op.operands.iter().map(|&v| match wires.source(v, 0) {
-            Source::Op(op) => rank[op.index()],
+            Source::Op(op, _) => rank[op.index()],
             _ => Rank::Any,
         });
         rank[id.index()] = before.fold(own, Rank::max);
@@ -195,13 +191,14 @@ fn by_layer(f: &Func, wires: &mut Wires<'_>, head_levels: u32) -> Schedule {
     let mut groups: Vec<Rank> = tables().map(|(id, _)| rank[id.index()]).collect();
     groups.sort_unstable();
     groups.dedup();
-    let level = levels_within(f, wires, |op| rank[op.index()] == Rank::Head);
-    let depth = level.iter().copied().max().unwrap_or(0);
-    let head_stages = depth.div_ceil(head_levels);
+    let ends = Ends { levels: head_levels, chains: true };
+    let places = earliest(f, wires, ends, |op| rank[op.index()] == Rank::Head);
+    let heads = tables().filter(|(id, _)| rank[id.index()] == Rank::Head);
+    let head_stages = heads.map(|(id, _)| places[id.index()].stage + 1).max().unwrap_or(0);
     let stage = |op: OpId| {
         let group = groups.partition_point(|&g| g < rank[op.index()]) as u32;
         match rank[op.index()] {
-            Rank::Head => group + evenly(level[op.index()], depth, head_stages),
+            Rank::Head => group + 1 + places[op.index()].stage,
             _ => group + 1,
         }
     };
@@ -222,7 +219,7 @@ impl Delays {
                 *most = delay.max(*most);
             }
         };
-        for (id, op) in f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. })) {
+        for (id, op) in f.ops().filter(|(_, op)| is_logic(op.kind)) {
             op.operands.iter().for_each(|&v| note(wires.source(v, 0), schedule.stage[id.index()]));
         }
         for port in &f.results {
@@ -262,16 +259,21 @@ impl<'a> Build<'a> {
         let old = self.old;
         let mut operands = Vec::new();
         for (id, op) in old.ops() {
-            let OpKind::Lut { table } = op.kind else { continue };
+            if !is_logic(op.kind) {
+                continue;
+            }
             operands.clear();
             for &v in op.operands {
                 operands.push(self.bit(wires.source(v, 0), self.schedule.stage[id.index()], op.loc));
             }
-            let value = self.new.lut(table, &operands, op.loc);
-            if let Some(name) = old.name_of(op.result()) {
-                self.new.set_name(value, name);
+            let types: SmallVec<[Type; 8]> = op.results().map(|_| Type::BIT).collect();
+            let new = self.new.push(op.kind, &operands, &types, op.loc);
+            for (i, (old_value, value)) in op.results().zip(self.new.op(new).results()).enumerate() {
+                if let Some(name) = old.name_of(old_value) {
+                    self.new.set_name(value, name);
+                }
+                self.known.insert((Source::Op(id, i as u32), 0), value);
             }
-            self.known.insert((Source::Op(id), 0), value);
         }
         for port in &old.results {
             if old.params.iter().any(|p| p.name == port.name) {
@@ -322,7 +324,7 @@ impl<'a> Build<'a> {
             }
         };
         let loc = match source {
-            Source::Op(op) => self.old.op(op).loc,
+            Source::Op(op, _) => self.old.op(op).loc,
             _ => loc,
         };
         while at < delay {
@@ -345,7 +347,7 @@ impl<'a> Build<'a> {
                 }
             }
             // Tables are built in order, before they are read. What reads itself the verifier finds.
-            Source::Op(_) => self.new.constant(0, Type::BIT),
+            Source::Op(..) => self.new.constant(0, Type::BIT),
         };
         self.known.insert((source, 0), value);
         value

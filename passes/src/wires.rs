@@ -9,11 +9,11 @@ pub(crate) enum Source {
     Const(bool),
     /// Bit of a parameter.
     Param(u32, u32),
-    /// The result of an op of one bit.
-    Op(OpId),
+    /// A result, of one bit, of an op.
+    Op(OpId, u32),
 }
 
-/// The wires of a function of tables, constants, `extract` and `pack`.
+/// The wires of a function of tables, primitives, constants, `extract` and `pack`.
 pub(crate) struct Wires<'a> {
     f: &'a Func,
     /// First bit of every part, of packs that were looked into.
@@ -28,9 +28,9 @@ impl<'a> Wires<'a> {
     /// Where bit `bit` of a value comes from.
     pub fn source(&mut self, mut value: Value, mut bit: usize) -> Source {
         loop {
-            let id = match self.f.def(value) {
+            let (id, result) = match self.f.def(value) {
                 Def::Param(param) => return Source::Param(param as u32, bit as u32),
-                Def::Result(id, _) => id,
+                Def::Result(id, result) => (id, result as u32),
             };
             let op = self.f.op(id);
             match op.kind {
@@ -48,7 +48,7 @@ impl<'a> Wires<'a> {
                     bit -= starts[part];
                     value = op.operands[part];
                 }
-                _ => return Source::Op(id),
+                _ => return Source::Op(id, result),
             }
         }
     }

@@ -63,6 +63,17 @@ impl Canon {
             OpKind::GtConst { bound } => self.gt_const(lit(0), bound, op.loc),
             OpKind::Mux {} => self.mux(lit(0), lit(1), lit(2), ty, op.loc),
             OpKind::WordArgmax { .. } => self.argmax(op.kind, &lits().collect::<Vec<_>>(), ty, op.loc),
+            OpKind::Xc7Lut6 { init } => {
+                let mut init = widen(init, op.operands.len());
+                let mut operands: SmallVec<[Value; 6]> = SmallVec::new();
+                for (j, lit) in lits().enumerate() {
+                    let flip = matches!(lit, Lit::Value(_, true));
+                    init = if flip { flip_input(init, j) } else { init };
+                    operands.push(self.value(lit.flip(flip)));
+                }
+                let kind = OpKind::Xc7Lut6 { init: init & mask(operands.len()) };
+                Lit::Value(self.f.push1(kind, &operands, ty, op.loc), false)
+            }
             // Others have one result and no meaning known here.
             kind => {
                 let operands: Vec<Value> = lits().map(|l| self.value(l)).collect();
@@ -73,6 +84,24 @@ impl Canon {
                 Lit::Value(self.f.push1(kind, &operands, ty, op.loc), false)
             }
         }
+    }
+
+    /// Builds an op of several bits. Inverters go into its table, but for the last pin, which tells the two functions of
+    /// a site apart.
+    pub fn site(&mut self, op: Op<'_>, map: &[Lit]) -> impl Iterator<Item = Value> + use<> {
+        let mut kind = op.kind;
+        let mut operands: SmallVec<[Value; 10]> = SmallVec::new();
+        for (j, v) in op.operands.iter().enumerate() {
+            let mut lit = map[v.index()];
+            if let (OpKind::Xc7Lut6_2 { init }, Lit::Value(_, true), 0..5) = (kind, lit, j) {
+                kind = OpKind::Xc7Lut6_2 { init: flip_input(init, j) };
+                lit = lit.flip(true);
+            }
+            operands.push(self.value(lit));
+        }
+        let types: SmallVec<[Type; 8]> = op.results().map(|_| Type::BIT).collect();
+        let id = self.f.push(kind, &operands, &types, op.loc);
+        self.f.op(id).results()
     }
 
     /// A literal as a value, through an inverter where it is a complement.

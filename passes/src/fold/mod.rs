@@ -54,6 +54,12 @@ fn rebuild(f: &Func) -> Func {
     let mut merged: Vec<(Value, LocId)> = Vec::new();
     for (_, op) in f.ops() {
         let built = canon.f.op_count();
+        if op.results().len() > 1 {
+            for (old, new) in op.results().zip(canon.site(op, &map)) {
+                map[old.index()] = Lit::Value(new, false);
+            }
+            continue;
+        }
         let lit = canon.op(f, op, &map);
         let Lit::Value(value, complemented) = lit else {
             map[op.result().index()] = lit;
@@ -111,7 +117,7 @@ fn same(a: &Func, b: &Func) -> bool {
         }
         match (a.def(x), b.def(y)) {
             (Def::Param(i), Def::Param(j)) if i == j => {}
-            (Def::Result(op, _), Def::Result(other, _)) => {
+            (Def::Result(op, i), Def::Result(other, j)) if i == j => {
                 let (p, q) = (a.op(op), b.op(other));
                 let kinds = match (p.kind, q.kind) {
                     (OpKind::LutWide { table: s }, OpKind::LutWide { table: t }) => a.table(s) == b.table(t),
