@@ -106,6 +106,11 @@ impl Blaster<'_> {
         let x: Vec<Lit> = op.operands.iter().map(|&v| self.bit(v)).collect();
         let bits = match op.kind {
             OpKind::Thermometer { thresholds } => self.thermometer(op.operands[0], thresholds),
+            OpKind::Code { bits, thresholds, codes } => {
+                let above = self.thermometer(op.operands[0], thresholds);
+                self.code(op.operands[0], &above, bits as usize, codes)
+            }
+            OpKind::MatVec { weights } => self.matvec(op.operands[0], weights, width),
             OpKind::LutDense { k, connections, tables } => {
                 self.lut_dense(op.operands[0], k as usize, connections, tables)
             }
@@ -223,6 +228,46 @@ impl Blaster<'_> {
                     }
                 });
             }
+        }
+        out
+    }
+
+    /// Thresholds rise: the last one that a feature is above decides its code.
+    fn code(&mut self, x: Value, above: &[Lit], bits: usize, codes: ResourceId) -> Vec<Lit> {
+        let data = self.module.resource(codes).and_then(|r| r.data.as_ref());
+        let Some(Data::U64(codes)) = data else { return Vec::new() };
+        let (features, steps) = (self.f.ty(x).len(), codes.len() - 1);
+        let bit = |code: u64, b: usize| Lit::constant(code >> b & 1 == 1);
+        let mut out = Vec::with_capacity(features * bits);
+        for feature in 0..features {
+            let above = &above[feature * steps..][..steps];
+            for b in 0..bits {
+                let mut chosen = bit(codes[0], b);
+                for (&above, &code) in above.iter().zip(&codes[1..]) {
+                    chosen = self.g.mux(above, chosen, bit(code, b));
+                }
+                out.push(chosen);
+            }
+        }
+        out
+    }
+
+    /// Each product as its operand shifted by the ones of the weight.
+    fn matvec(&mut self, x: Value, weights: ResourceId, width: usize) -> Vec<Lit> {
+        let Some(Data::U32(weights)) = self.module.resource(weights).and_then(|r| r.data.as_ref()) else {
+            return Vec::new();
+        };
+        let n = self.f.ty(x).len();
+        let bits = self.bits[x.index()].clone();
+        let words: Vec<&[Lit]> = bits.chunks(bits.len() / n).collect();
+        let width = width / (weights.len() / n);
+        let mut out = Vec::new();
+        for row in weights.chunks(n) {
+            let shifted = row.iter().zip(&words).flat_map(|(&w, word)| {
+                let ones = (0..32).filter(move |s| w >> s & 1 == 1);
+                ones.map(|s| [vec![Lit::ZERO; s], word.to_vec()].concat())
+            });
+            out.extend(self.sum(shifted, width));
         }
         out
     }

@@ -35,7 +35,7 @@ pub(super) fn run(args: &Sim, design: &Design, other: &Design, ui: &Ui) -> Outco
     for rows in windows(batch.samples(), batch.window()) {
         let first = rows.start;
         let samples = batch.rows(rows);
-        let run = |s: &Simulator<'_>| s.run(&samples.input()).map_err(|d| batch::of_file(*d, batch.path()));
+        let run = |s: &Simulator<'_>| s.run(&samples.input()).map_err(|d| Box::new(batch::of_file(*d, batch.path())));
         let (x, y) = (run(&a)?, run(&b)?);
         if let Some((sample, _)) = x.first_difference(&y) {
             let at = first + sample;

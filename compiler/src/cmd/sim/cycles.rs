@@ -87,12 +87,9 @@ pub(super) fn run(args: &Sim, design: &Design, ui: &Ui) -> Outcome {
     let f = design.top()?;
     let batch = Batch::open(&args.input, &design.module, f, args.packed)?;
     let program = Program::compile(&design.module, f)?;
-    let wanted = (!args.trace.is_empty()).then_some(args.trace.as_slice());
-    let (names, probes) = if args.wave.is_some() || wanted.is_some() {
-        probes(&design.module, f, &program, wanted)?
-    } else {
-        (self::probes(&design.module, f, &program, Some(&[]))?.0, Vec::new())
-    };
+    // Without a wave only what is asked for, perhaps nothing.
+    let wanted = (args.wave.is_none() || !args.trace.is_empty()).then_some(args.trace.as_slice());
+    let (names, probes) = probes(&design.module, f, &program, wanted)?;
     let upsets = upsets(args, design, &program)?;
     let (streams, hold) = (args.streams.map_or(1, |n| n.get() as usize), args.hold.map_or(1, |n| n.get() as usize));
     if batch.samples() % streams != 0 {
