@@ -209,7 +209,7 @@ fn a_flipped_bit_is_noticed() {
     let text = harness(&module.name, true, simulator.inputs(), &rows, &outputs, simulator.outputs());
     let mut wrong = module.clone();
     let f = wrong.top_mut().unwrap();
-    let last = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. })).map(|(id, _)| id).last().unwrap();
+    let last = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. })).map(|(id, _)| id).next_back().unwrap();
     let OpKind::Lut { table } = f.op(last).kind else { unreachable!() };
     let k = f.op(last).operands.len();
     f.set_kind(last, OpKind::Lut { table: !table & blc_ir::table::mask(k) });
