@@ -1,8 +1,14 @@
-//! The work on a chunk of nodes that one thread does at a time, forward and backward, and the choice of inputs.
+//! The work on a chunk of nodes that one thread does at a time where inputs are bits, and the choice of inputs.
+//!
+//! Every relaxation is then a table of values and one of slopes for each input, which do not depend on the batch
+//! ([`Relaxation::corners`]): samples only look them up.
 
 use rayon::prelude::*;
 
+use super::area::Penalty;
 use super::kernel::{self, LANES, MAX_ENTRIES, MAX_FAN_IN, Row};
+use super::relax::{Corners, Relaxation};
+use super::rng::Noise;
 use super::simd::{Kernel, widest};
 use super::wiring::Wiring;
 
@@ -49,11 +55,12 @@ impl Kernel for Choose<'_> {
     }
 }
 
-/// Sums the slots' gradients into the rows they read, in the order of the slots.
+/// Sums the slots' gradients into the rows they read, in the order of the slots. Slots that read the row past the last,
+/// which is zeros, are left out.
 pub fn gather(chosen: &[u32], rows: usize, lanes: usize, d_slots: &[f32]) -> Vec<f32> {
-    let mut start = vec![0usize; rows + 1];
+    let mut start = vec![0usize; rows + 2];
     chosen.iter().for_each(|&row| start[row as usize + 1] += 1);
-    (0..rows).for_each(|r| start[r + 1] += start[r]);
+    (0..=rows).for_each(|r| start[r + 1] += start[r]);
     let (mut next, mut readers) = (start.clone(), vec![0u32; chosen.len()]);
     for (slot, &row) in chosen.iter().enumerate() {
         readers[next[row as usize]] = slot as u32;
@@ -68,38 +75,80 @@ pub fn gather(chosen: &[u32], rows: usize, lanes: usize, d_slots: &[f32]) -> Vec
     d_x
 }
 
-/// Outputs of a chunk of nodes: for each group of `per_group` nodes, how many of them are one.
-pub struct Forward<'a> {
-    /// Fan-in.
-    pub k: usize,
+/// What a chunk's work needs to know of its layer and step.
+#[derive(Clone, Copy)]
+pub struct Shape<'a> {
+    /// What a node computes.
+    pub relaxation: &'a Relaxation,
+    /// Whether nodes give bits.
+    pub hard: bool,
+    /// This step's noise for the layer.
+    pub noise: Option<Noise>,
+    /// Candidates of a slot.
+    pub candidates: usize,
     /// Words of a row.
     pub words: usize,
-    /// Nodes that share a row of `y`.
+    /// Consecutive nodes that are one table at several places.
+    pub share: usize,
+    /// Consecutive nodes of which an output row is the sum.
     pub per_group: usize,
-    /// The bits below, `[rows, words]`.
-    pub x: &'a [u64],
-    /// `[nodes, 2^k]`.
-    pub tables: &'a [f32],
-    /// `[nodes, k]`: the row that each slot reads.
+    /// What area costs.
+    pub penalty: Penalty,
+}
+
+impl Shape<'_> {
+    /// Noise of a table's numbers.
+    #[inline(always)]
+    pub fn table_noise(&self, table: usize) -> Option<Noise> {
+        self.noise.filter(|_| !self.relaxation.noise_by_lane()).map(|noise| noise.of(table))
+    }
+}
+
+/// Outputs of a chunk of nodes.
+pub struct Forward<'a, X> {
+    /// The layer.
+    pub shape: Shape<'a>,
+    /// The chunk's first table.
+    pub first: usize,
+    /// The values below, `[rows + 1, words]`, the last row zeros.
+    pub x: &'a [X],
+    /// `[tables, parameters]`.
+    pub theta: &'a [f32],
+    /// `[tables * share, k]`: the row that each slot reads.
     pub chosen: &'a [u32],
-    /// `[nodes / per_group, 64 * words]`, zeros at first.
+    /// `[tables * share / per_group, 64 * words]`, zeros at first.
     pub y: &'a mut [f32],
 }
 
-impl Kernel for Forward<'_> {
+impl Kernel for Forward<'_, u64> {
     #[inline(always)]
     fn run(self) {
-        let Self { k, words, .. } = self;
-        let groups = self.tables.chunks_exact(self.per_group << k).zip(self.chosen.chunks_exact(self.per_group * k));
-        for ((tables, chosen), y) in groups.zip(self.y.chunks_exact_mut(words * LANES)) {
-            for (table, chosen) in tables.chunks_exact(1 << k).zip(chosen.chunks_exact(k)) {
-                let table = kernel::harden(table);
+        let Shape { relaxation, words, share, per_group, .. } = self.shape;
+        let (k, n) = (relaxation.fan_in(), relaxation.parameters());
+        let (mut scratch, mut corners) = (relaxation.scratch(), Corners::new(k));
+        for (table, theta) in self.theta.chunks_exact(n).enumerate() {
+            let noise = self.shape.table_noise(self.first + table);
+            let hard = match relaxation.sign(theta).filter(|_| self.shape.hard && noise.is_none()) {
+                Some(hard) => hard,
+                None => {
+                    relaxation.prepare(theta, noise, &mut scratch.z);
+                    relaxation.corners(&mut scratch, false, &mut corners);
+                    kernel::harden(&corners.value[..1 << k], |p| relaxation.is_one(p))
+                }
+            };
+            for node in table * share..(table + 1) * share {
+                let y = &mut self.y[node / per_group * words * LANES..][..words * LANES];
                 for (word, y) in y.chunks_exact_mut(LANES).enumerate() {
                     let mut inputs = [0; MAX_FAN_IN];
-                    for (input, &row) in inputs.iter_mut().zip(chosen) {
+                    for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
                         *input = self.x[row as usize * words + word];
                     }
-                    kernel::add_bits(kernel::lookup(table, &inputs[..k]), y);
+                    if self.shape.hard {
+                        kernel::add_bits(kernel::lookup(&hard, &inputs[..k]), y);
+                    } else {
+                        let at = kernel::addresses(&inputs[..k]);
+                        y.iter_mut().zip(at).for_each(|(y, a)| *y += corners.value[a as usize]);
+                    }
                 }
             }
         }
@@ -107,91 +156,88 @@ impl Kernel for Forward<'_> {
 }
 
 /// Gradients of a chunk of nodes.
-pub struct Backward<'a> {
-    /// Fan-in.
-    pub k: usize,
-    /// Candidates of a slot.
-    pub candidates: usize,
-    /// Words of a row.
-    pub words: usize,
-    /// Nodes that share a row of `grad`.
-    pub per_group: usize,
-    /// The chunk's first node.
+pub struct Backward<'a, X> {
+    /// The layer.
+    pub shape: Shape<'a>,
+    /// The chunk's first table.
     pub first: usize,
-    /// Where gradients of inputs are taken.
-    pub smoothing: f32,
-    /// The bits below, `[rows, words]`.
-    pub x: &'a [u64],
-    /// `[nodes, 2^k]`.
-    pub tables: &'a [f32],
+    /// The values below, `[rows + 1, words]`, the last row zeros.
+    pub x: &'a [X],
+    /// `[tables, parameters]`.
+    pub theta: &'a [f32],
     /// Gradient of the layer's outputs, all of them.
-    pub grad: &'a [f32],
-    /// `[nodes, k]`: the row that each slot reads.
+    pub grad: &'a [Row],
+    /// `[tables * share, k]`: the row that each slot reads.
     pub chosen: &'a [u32],
-    /// `[nodes, k, candidates]`: the rows that it could read.
+    /// `[tables * share, k, candidates]`: the rows that it could read.
     pub index: &'a [u32],
-    /// Gradient of the tables.
-    pub d_tables: &'a mut [f32],
+    /// Gradient of the tables' numbers.
+    pub d_theta: &'a mut [f32],
     /// Gradient of the scores; empty for fixed wiring.
     pub d_scores: &'a mut [f32],
-    /// Gradient of the slots, `[nodes, k, 64 * words]`; empty where nothing below is trained.
+    /// Gradient of the slots, `[tables * share, k, 64 * words]`; empty where nothing below is trained.
     pub d_slots: &'a mut [f32],
 }
 
-impl Kernel for Backward<'_> {
+impl Kernel for Backward<'_, u64> {
     #[inline(always)]
     fn run(mut self) {
-        let Self { k, words, .. } = self;
-        let entries = 1 << k;
+        let Shape { relaxation, words, share, per_group, .. } = self.shape;
+        let (k, n, entries) = (relaxation.fan_in(), relaxation.parameters(), 1 << relaxation.fan_in());
         let (learns, below) = (!self.d_scores.is_empty(), !self.d_slots.is_empty());
-        self.d_tables.fill(0.0);
+        self.d_theta.fill(0.0);
         self.d_scores.fill(0.0);
-        let mut slopes = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
-        for (node, d_table) in std::mem::take(&mut self.d_tables).chunks_exact_mut(entries).enumerate() {
+        let (mut scratch, mut corners) = (relaxation.scratch(), Corners::new(k));
+        for (table, d_theta) in std::mem::take(&mut self.d_theta).chunks_exact_mut(n).enumerate() {
+            let theta = &self.theta[table * n..][..n];
+            let noise = self.shape.table_noise(self.first + table);
+            relaxation.prepare(theta, noise, &mut scratch.z);
             if learns || below {
-                kernel::slopes(&self.tables[node * entries..][..entries], self.smoothing, &mut slopes[..k]);
+                relaxation.corners(&mut scratch, true, &mut corners);
             }
-            let row = (self.first + node) / self.per_group;
-            for word in 0..words {
-                let grad: &Row = match self.grad[(row * words + word) * LANES..].first_chunk() {
-                    Some(row) => row,
-                    None => return,
-                };
-                let mut inputs = [0; MAX_FAN_IN];
-                for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
-                    *input = self.x[row as usize * words + word];
-                }
-                let at = kernel::addresses(&inputs[..k]);
-                for (&a, g) in at.iter().zip(grad) {
-                    d_table[a as usize & (entries - 1)] += 0.5 * g;
-                }
-                if !learns && !below {
-                    continue;
-                }
-                for (j, slopes) in slopes[..k].iter().enumerate() {
-                    let slot = node * k + j;
-                    let mut d_slot = [0.0; LANES];
-                    for i in 0..LANES {
-                        d_slot[i] = grad[i] * slopes[at[i] as usize & (MAX_ENTRIES - 1)];
+            let mut d_value = [0.0; MAX_ENTRIES];
+            for node in table * share..(table + 1) * share {
+                for word in 0..words {
+                    let grad = &self.grad[(self.first * share + node) / per_group * words + word];
+                    let mut inputs = [0; MAX_FAN_IN];
+                    for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
+                        *input = self.x[row as usize * words + word];
                     }
-                    if below {
-                        self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(&d_slot);
+                    let at = kernel::addresses(&inputs[..k]);
+                    for (&a, g) in at.iter().zip(grad) {
+                        d_value[a as usize] += g;
                     }
-                    if learns {
-                        self.learn(slot, word, &d_slot);
+                    if !learns && !below {
+                        continue;
+                    }
+                    for (j, slopes) in corners.slopes.iter().enumerate() {
+                        let slot = node * k + j;
+                        let mut d_slot = [0.0; LANES];
+                        for i in 0..LANES {
+                            d_slot[i] = grad[i] * slopes[at[i] as usize];
+                        }
+                        if below {
+                            self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(&d_slot);
+                        }
+                        if learns {
+                            self.learn(slot, word, &d_slot);
+                        }
                     }
                 }
             }
+            relaxation.from_corners(&d_value[..entries], &mut scratch);
+            self.shape.penalty.add(relaxation, &scratch.z, &mut scratch.dz);
+            relaxation.finish(theta, noise, &scratch.z, &scratch.dz, d_theta);
         }
     }
 }
 
-impl Backward<'_> {
+impl Backward<'_, u64> {
     /// Adds a word's part to the gradients of a slot's scores: for each candidate the sum of `(2x - 1) g`.
     #[inline(always)]
     fn learn(&mut self, slot: usize, word: usize, gradient: &Row) {
         const AT_ONCE: usize = 32;
-        let (c, words) = (self.candidates, self.words);
+        let (c, words) = (self.shape.candidates, self.shape.words);
         let (mut x, mut fours, mut sums) = ([u64::MAX; AT_ONCE], [[0.0; 4]; AT_ONCE], [0.0; AT_ONCE]);
         kernel::masked_sums(&x[..1], gradient, &mut fours, &mut sums);
         let all = sums[0];

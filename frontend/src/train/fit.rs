@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
         let bits = Tensor::from_vec(bits, (self.packer.width(), words), &Device::Cpu)?;
         let labels: Vec<u32> = samples.iter().map(|&s| u32::from(self.data.train.y[s as usize])).collect();
         let labels = Tensor::from_vec(labels, samples.len(), &Device::Cpu)?;
-        let logits = self.network.logits(&bits, samples.len())?;
+        let logits = self.network.logits(&bits, samples.len(), self.progress.step)?;
         let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
         loss.backward()?;
         let rate = self.rate();

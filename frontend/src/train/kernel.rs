@@ -1,19 +1,25 @@
 //! The arithmetic of one lookup-table node, 64 samples at a time.
 //!
-//! A node of fan-in `k ≤ 6` holds a table of `2^k` real entries `L[a]` in `[-1, 1]`; input `j` is bit `j` of the
-//! address `a`. Entry `L` stands for the probability `(1 + L) / 2` of a one and hardens to a one where `L > 0`.
+//! A node of fan-in `k ≤ 8` is a table of `2^k` values; input `j` is bit `j` of the address `a`.
 //! Bits travel as words: bit `i` of a word is sample `i` of the block.
 
 /// Samples in a word.
 pub const LANES: usize = 64;
 /// Largest fan-in the trainer knows.
-pub const MAX_FAN_IN: usize = 6;
+pub const MAX_FAN_IN: usize = 8;
 /// Entries of the largest table.
 pub const MAX_ENTRIES: usize = 1 << MAX_FAN_IN;
 /// One number for each address.
 pub type Entries = [f32; MAX_ENTRIES];
+/// A hard table: bit `a % 64` of word `a / 64`.
+pub type Hard = [u64; MAX_ENTRIES / 64];
 /// One number for each sample of a block.
 pub type Row = [f32; LANES];
+
+/// Words of the hard table of a node.
+pub fn words(fan_in: usize) -> usize {
+    (1 << fan_in.min(MAX_FAN_IN)) / 64 + usize::from(fan_in < 6)
+}
 
 /// Byte `i` of entry `b` is bit `i` of `b`.
 static SPREAD: [u64; 256] = {
@@ -30,7 +36,7 @@ static SPREAD: [u64; 256] = {
     table
 };
 
-/// The table address that each sample of the block selects; `inputs` holds one word for each of at most six inputs.
+/// The table address that each sample of the block selects; `inputs` holds one word for each of at most eight inputs.
 #[inline(always)]
 pub fn addresses(inputs: &[u64]) -> [u8; LANES] {
     let mut out = [0; LANES];
@@ -72,36 +78,52 @@ pub fn exceeds<T: PartialOrd>(column: &[T; LANES], threshold: &T) -> u64 {
     word
 }
 
-/// The hard table of a node: bit `a` is `L[a] > 0`.
+/// The hard table of a node: bit `a` says whether entry `a` is a one.
 #[inline(always)]
-pub fn harden(table: &[f32]) -> u64 {
-    table.iter().rev().fold(0, |word, &l| word << 1 | u64::from(l > 0.0))
+pub fn harden(table: &[f32], one: impl Fn(f32) -> bool) -> Hard {
+    let mut hard = [0; MAX_ENTRIES / 64];
+    for (word, entries) in hard.iter_mut().zip(table.chunks(64)) {
+        *word = entries.iter().rev().fold(0, |word, &l| word << 1 | u64::from(one(l)));
+    }
+    hard
 }
 
 /// Reads a hard table for 64 samples at once: a tree of multiplexers over words, input 0 at the leaves.
 #[inline(always)]
-pub fn lookup(table: u64, inputs: &[u64]) -> u64 {
-    let mut level = [0u64; MAX_ENTRIES];
-    let mut width = 1 << inputs.len().min(MAX_FAN_IN);
-    for (a, leaf) in level.iter_mut().enumerate().take(width) {
-        *leaf = (table >> a & 1).wrapping_neg();
+pub fn lookup(table: &[u64], inputs: &[u64]) -> u64 {
+    #[inline(always)]
+    fn six(table: u64, inputs: &[u64]) -> u64 {
+        let mut level = [0u64; 64];
+        let mut width = 1 << inputs.len();
+        for (a, leaf) in level.iter_mut().enumerate().take(width) {
+            *leaf = (table >> a & 1).wrapping_neg();
+        }
+        for x in inputs {
+            width /= 2;
+            for a in 0..width {
+                level[a] = level[2 * a] & !x | level[2 * a + 1] & x;
+            }
+        }
+        level[0]
     }
-    for x in inputs.iter().take(MAX_FAN_IN) {
-        width /= 2;
-        for a in 0..width {
-            level[a] = level[2 * a] & !x | level[2 * a + 1] & x;
+    let (low, high) = inputs.split_at(inputs.len().min(6));
+    match high {
+        [] => six(table[0], low),
+        [x] => six(table[0], low) & !x | six(table[1], low) & x,
+        [x, y, ..] => {
+            let halves = [0, 2].map(|i| six(table[i], low) & !x | six(table[i + 1], low) & x);
+            halves[0] & !y | halves[1] & y
         }
     }
-    level[0]
 }
 
 /// Smooths a table along every axis: `z[a] = p L[a] + (1 - p) L[a with one bit flipped]`, one axis after the other.
 ///
 /// The result at `a` is the multilinear extension of the table at the shrunk point `(1 - p) + (2p - 1) a`.
 #[inline(always)]
-fn smooth(z: &mut Entries, axes: usize, p: f32) {
+fn smooth(z: &mut [f32], axes: usize, p: f32) {
     #[inline(always)]
-    fn axis<const STRIDE: usize>(z: &mut Entries, p: f32) {
+    fn axis<const STRIDE: usize>(z: &mut [f32], p: f32) {
         for pair in z.chunks_exact_mut(2 * STRIDE) {
             let (low, high) = pair.split_at_mut(STRIDE);
             for i in 0..STRIDE {
@@ -116,18 +138,20 @@ fn smooth(z: &mut Entries, axes: usize, p: f32) {
             2 => axis::<4>(z, p),
             3 => axis::<8>(z, p),
             4 => axis::<16>(z, p),
-            _ => axis::<32>(z, p),
+            5 => axis::<32>(z, p),
+            6 => axis::<64>(z, p),
+            _ => axis::<128>(z, p),
         }
     }
 }
 
-/// For each input `j` and address `a`, the slope of the node's probability along input `j` at `a`'s shrunk point:
-/// `½ (f(x_j = 1) - f(x_j = 0))`, the derivative of a multilinear function as a difference. With `p = ¾` this is the
+/// For each input `j` and address `a`, the slope of the table's multilinear extension along input `j` at `a`'s shrunk point:
+/// `f(x_j = 1) - f(x_j = 0)`, the derivative of a multilinear function as a difference. With `p = ¾` half of it is the
 /// extended finite difference of DWN (Bacellar et al., 2024) in closed form. `out` has one entry for each input.
 #[inline(always)]
 pub fn slopes(table: &[f32], p: f32, out: &mut [Entries]) {
     #[inline(always)]
-    fn slope<const STRIDE: usize>(z: &Entries, scale: f32, out: &mut Entries) {
+    fn slope<const STRIDE: usize>(z: &[f32], scale: f32, out: &mut [f32]) {
         for (z, out) in z.chunks_exact(2 * STRIDE).zip(out.chunks_exact_mut(2 * STRIDE)) {
             for i in 0..STRIDE {
                 let slope = scale * (z[STRIDE + i] - z[i]);
@@ -136,18 +160,23 @@ pub fn slopes(table: &[f32], p: f32, out: &mut [Entries]) {
         }
     }
     let mut z = [0.0; MAX_ENTRIES];
-    z[..table.len()].copy_from_slice(table);
-    smooth(&mut z, out.len(), p);
+    let z = &mut z[..table.len()];
+    z.copy_from_slice(table);
+    if p < 1.0 {
+        smooth(z, out.len(), p);
+    }
     // Smoothing along the axis itself scales its difference by 2p - 1; undo that.
-    let scale = 0.5 / (2.0 * p - 1.0);
+    let scale = 1.0 / (2.0 * p - 1.0);
     for (j, out) in out.iter_mut().enumerate() {
         match j {
-            0 => slope::<1>(&z, scale, out),
-            1 => slope::<2>(&z, scale, out),
-            2 => slope::<4>(&z, scale, out),
-            3 => slope::<8>(&z, scale, out),
-            4 => slope::<16>(&z, scale, out),
-            _ => slope::<32>(&z, scale, out),
+            0 => slope::<1>(z, scale, out),
+            1 => slope::<2>(z, scale, out),
+            2 => slope::<4>(z, scale, out),
+            3 => slope::<8>(z, scale, out),
+            4 => slope::<16>(z, scale, out),
+            5 => slope::<32>(z, scale, out),
+            6 => slope::<64>(z, scale, out),
+            _ => slope::<128>(z, scale, out),
         }
     }
 }
@@ -171,26 +200,6 @@ pub fn masked_sums(words: &[u64], row: &Row, fours: &mut [[f32; 4]], out: &mut [
     for (out, four) in out.iter_mut().zip(fours).take(words.len()) {
         *out = (four[0] + four[2]) + (four[1] + four[3]);
     }
-}
-
-/// The relaxed node: the multilinear extension of the table of probabilities at real inputs in `[0, 1]`.
-#[inline(always)]
-pub fn relaxed(table: &[f32], inputs: &[&Row]) -> Row {
-    let mut level = [[0.0; LANES]; MAX_ENTRIES];
-    for (row, &l) in level.iter_mut().zip(table) {
-        *row = [0.5 + 0.5 * l; LANES];
-    }
-    let mut width = table.len();
-    for x in inputs {
-        width /= 2;
-        for a in 0..width {
-            for i in 0..LANES {
-                let (low, high) = (level[2 * a][i], level[2 * a + 1][i]);
-                level[a][i] = low + x[i] * (high - low);
-            }
-        }
-    }
-    level[0]
 }
 
 #[cfg(test)]
@@ -220,15 +229,16 @@ mod tests {
         let mut rng = Stream::new(1, Use::Init, 0);
         for k in 1..=MAX_FAN_IN {
             let (inputs, table) = (words(&mut rng, k), table(&mut rng, k));
-            let (at, hard) = (addresses(&inputs), harden(&table));
-            let y = lookup(hard, &inputs);
+            let (at, hard) = (addresses(&inputs), harden(&table, |l| l > 0.0));
+            let y = lookup(&hard, &inputs);
             for i in 0..LANES {
                 let a = inputs.iter().enumerate().fold(0, |a, (j, w)| a | (w >> i & 1) << j);
                 assert_eq!(u64::from(at[i]), a);
                 assert_eq!(y >> i & 1, u64::from(table[a as usize] > 0.0));
             }
         }
-        assert_eq!(harden(&[0.0, -0.0, f32::MIN_POSITIVE, -1.0]), 0b0100, "only what exceeds zero is a one");
+        let hard = harden(&[0.0, -0.0, f32::MIN_POSITIVE, -1.0], |l| l > 0.0);
+        assert_eq!(hard[0], 0b0100, "only what exceeds zero is a one");
     }
 
     #[test]
@@ -262,7 +272,7 @@ mod tests {
     #[test]
     fn slopes_are_finite_differences_at_the_shrunk_point() {
         let mut rng = Stream::new(4, Use::Init, 0);
-        for (k, p) in [(2, 1.0), (3, 0.6), (4, 0.75), (5, 0.9), (6, 1.0), (6, 0.75)] {
+        for (k, p) in [(1, 0.75), (2, 1.0), (3, 0.6), (4, 0.75), (5, 0.9), (6, 1.0), (6, 0.75), (7, 0.75), (8, 0.75)] {
             let table = table(&mut rng, k);
             let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
             slopes(&table, p, &mut out[..k]);
@@ -273,12 +283,12 @@ mod tests {
                     let at = |x_j: f64| {
                         let mut x = x.clone();
                         x[j] = x_j;
-                        0.5 + 0.5 * extension(&table, &x)
+                        extension(&table, &x)
                     };
                     let h = 0.125;
                     let expected = (at(x[j] + h) - at(x[j] - h)) / (2.0 * h);
                     let error = (f64::from(out[j][a]) - expected).abs();
-                    assert!(error < 5e-6 / (2.0 * p - 1.0), "k {k}, p {p}, address {a}, input {j}: off by {error}");
+                    assert!(error < 1e-5 / (2.0 * p - 1.0), "k {k}, p {p}, address {a}, input {j}: off by {error}");
                 }
             }
         }
@@ -289,7 +299,7 @@ mod tests {
     #[test]
     fn slopes_at_three_quarters_are_the_extended_finite_difference() {
         let mut rng = Stream::new(5, Use::Init, 0);
-        for k in 2..=MAX_FAN_IN {
+        for k in 1..=MAX_FAN_IN {
             let table = table(&mut rng, k);
             let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
             slopes(&table, 0.75, &mut out[..k]);
@@ -302,23 +312,8 @@ mod tests {
                         sign * f64::from(l) * (1.0f64 / 3.0).powi(distance as i32)
                     };
                     let expected = alpha * table.iter().enumerate().map(term).sum::<f64>();
-                    assert!((f64::from(out[a]) - expected).abs() < 5e-6, "k {k}, address {a}, input {j}");
+                    assert!((0.5 * f64::from(out[a]) - expected).abs() < 5e-6, "k {k}, address {a}, input {j}");
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn the_relaxed_node_is_the_extension() {
-        let mut rng = Stream::new(6, Use::Init, 0);
-        for k in 1..=MAX_FAN_IN {
-            let table = table(&mut rng, k);
-            let rows: Vec<Row> = (0..k).map(|_| std::array::from_fn(|_| rng.unit())).collect();
-            let y = relaxed(&table, &rows.iter().collect::<Vec<_>>());
-            for i in 0..LANES {
-                let x: Vec<f64> = rows.iter().map(|row| f64::from(row[i])).collect();
-                let expected = 0.5 + 0.5 * extension(&table, &x);
-                assert!((f64::from(y[i]) - expected).abs() < 2e-6, "sample {i}: {} for {expected}", y[i]);
             }
         }
     }

@@ -5,12 +5,13 @@
 //!                              tables, scores of candidates: trained with AdamW
 //! ```
 //!
-//! The forward pass is hard: it computes the very bits that the frozen network computes, so nothing is lost by freezing.
-//! Gradients come from the multilinear extension of the tables ([`node`]). Parameters, the graph and the loss are
-//! Candle's; the layer is a custom operation over bit-packed samples, with its backward pass written by hand.
+//! With hard sampling (the default) the forward pass computes the very bits that the frozen network computes, so nothing is
+//! lost by freezing. Gradients come from the nodes' relaxation ([`relax`]). Parameters, the graph and the loss are
+//! Candle's; the layer ([`node`]) is a custom operation over bit-packed samples, with its backward pass written by hand.
 //!
 //! [`train`] is the way in, [`Config`] says what can be chosen, [`predict()`] is the trainer's own evaluation of a model.
 
+mod area;
 mod batch;
 mod checkpoint;
 mod chunk;
@@ -20,12 +21,15 @@ mod fit;
 mod freeze;
 mod head;
 mod kernel;
+mod math;
 mod network;
 mod node;
 mod optim;
 mod predict;
+mod relax;
 mod report;
 mod rng;
+mod rows;
 mod simd;
 mod tensors;
 #[cfg(test)]

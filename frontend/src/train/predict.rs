@@ -24,7 +24,7 @@ pub struct Prediction {
 }
 
 /// Evaluates a frozen model as the trainer does in its forward pass: 64 samples in a word, a tree of multiplexers
-/// for each table. The model is a thermometer, layers of at most six inputs, a group sum and an argmax.
+/// for each table. The model is a thermometer, layers of at most eight inputs, a group sum and an argmax.
 pub fn predict(model: &Model, x: &Features) -> Result<Prediction> {
     let plan = Plan::new(model)?;
     let (features, numbers) = (model.features(), x.len());
@@ -99,7 +99,7 @@ impl<'a> Plan<'a> {
             let mut words = vec![0; packer.width()];
             packer.pack(samples, None, 1, &mut words);
             for layer in &self.layers {
-                let mut next = vec![0; layer.tables.len()];
+                let mut next = vec![0; layer.connections.len() / layer.fan_in];
                 widest(Hard { layer, x: &words, y: &mut next });
                 words = next;
             }
@@ -137,8 +137,8 @@ impl Kernel for Hard<'_> {
     #[inline(always)]
     fn run(self) {
         let k = self.layer.fan_in;
-        let nodes = self.layer.tables.iter().zip(self.layer.connections.chunks_exact(k));
-        for ((&table, rows), y) in nodes.zip(self.y) {
+        let tables = self.layer.tables.chunks_exact(kernel::words(k));
+        for ((table, rows), y) in tables.zip(self.layer.connections.chunks_exact(k)).zip(self.y) {
             let mut inputs = [0; MAX_FAN_IN];
             inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
             *y = kernel::lookup(table, &inputs[..k]);
@@ -154,7 +154,7 @@ pub fn predict_relaxed(layers: &[Snapshot], groups: usize, packer: &Packer<'_>, 
         let mut x: Vec<Row> = vec![[0.0; LANES]; words.len()];
         x.iter_mut().zip(&words).for_each(|(row, &word)| kernel::add_bits(word, row));
         for layer in layers {
-            let mut next = vec![[0.0; LANES]; layer.tables.len() >> layer.fan_in];
+            let mut next = vec![[0.0; LANES]; layer.chosen.len() / layer.fan_in];
             widest(Relaxed { layer, x: &x, y: &mut next });
             x = next;
         }
@@ -180,12 +180,13 @@ struct Relaxed<'a> {
 impl Kernel for Relaxed<'_> {
     #[inline(always)]
     fn run(self) {
-        let k = self.layer.fan_in;
-        let nodes = self.layer.tables.chunks_exact(1 << k).zip(self.layer.chosen.chunks_exact(k));
-        for ((table, rows), y) in nodes.zip(self.y) {
-            let mut inputs = [&self.x[0]; MAX_FAN_IN];
-            inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = &self.x[row as usize]);
-            *y = kernel::relaxed(table, &inputs[..k]);
+        let Snapshot { fan_in: k, relaxation, theta, chosen } = self.layer;
+        let mut scratch = relaxation.scratch();
+        for ((theta, rows), y) in theta.chunks_exact(relaxation.parameters()).zip(chosen.chunks_exact(*k)).zip(self.y) {
+            let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
+            inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
+            relaxation.prepare(theta, None, &mut scratch.z);
+            *y = relaxation.forward(&scratch.z, &inputs[..*k], None, &mut scratch.rows);
         }
     }
 }

@@ -44,6 +44,12 @@ impl Stream {
         (self.0.next_u64() >> 40) as f32 / (1u64 << 24) as f32
     }
 
+    /// A number of the standard normal distribution, by Box and Muller.
+    pub fn normal(&mut self) -> f32 {
+        let (u, v) = (f64::from(1.0 - self.unit()), f64::from(self.unit()));
+        ((-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+    }
+
     /// Fisher and Yates: afterwards the first `count` items are a random sample in random order.
     pub fn shuffle_first<T>(&mut self, items: &mut [T], count: usize) {
         for i in 0..count.min(items.len()) {
@@ -55,5 +61,74 @@ impl Stream {
     /// Puts all items in random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         self.shuffle_first(items, items.len());
+    }
+}
+
+/// Random numbers by position: the same in forward and backward pass, and whichever thread asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise(u64);
+
+impl Noise {
+    /// The noise of a step.
+    pub fn new(seed: u64, step: usize) -> Self {
+        Self(mix(seed ^ 0x6e6f_6973_6500 ^ mix(step as u64)))
+    }
+
+    /// The part of it for a layer, a node, a word.
+    #[inline(always)]
+    pub fn of(self, index: usize) -> Self {
+        Self(mix(self.0 ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// The `i`-th number, above 0 and below 1.
+    #[inline(always)]
+    pub fn unit(self, i: usize) -> f32 {
+        ((self.of(i).0 >> 41) as f32 + 0.5) / (1u64 << 23) as f32
+    }
+
+    /// The `i`-th number of the logistic distribution.
+    #[inline(always)]
+    pub fn logistic(self, i: usize) -> f32 {
+        let u = self.unit(i);
+        (u / (1.0 - u)).ln()
+    }
+
+    /// The `i`-th number of the Gumbel distribution.
+    #[inline(always)]
+    pub fn gumbel(self, i: usize) -> f32 {
+        -(-self.unit(i).ln()).ln()
+    }
+}
+
+/// SplitMix64's finaliser.
+#[inline(always)]
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_has_the_moments_of_its_distribution() {
+        let noise = Noise::new(3, 7).of(1);
+        let n = 100_000;
+        let moments = |f: &dyn Fn(usize) -> f32| {
+            let mean = (0..n).map(|i| f64::from(f(i))).sum::<f64>() / n as f64;
+            let square = (0..n).map(|i| f64::from(f(i)).powi(2)).sum::<f64>() / n as f64;
+            (mean, square - mean * mean)
+        };
+        let pi2 = std::f64::consts::PI.powi(2);
+        let near =
+            |(mean, variance): (f64, f64), m: f64, v: f64| (mean - m).abs() < 0.02 && (variance / v - 1.0).abs() < 0.03;
+        assert!(near(moments(&|i| noise.logistic(i)), 0.0, pi2 / 3.0));
+        assert!(near(moments(&|i| noise.gumbel(i)), 0.577, pi2 / 6.0));
+        let mut rng = Stream::new(1, Use::Init, 0);
+        let normal: Vec<f32> = (0..n).map(|_| rng.normal()).collect();
+        assert!(near(moments(&|i| normal[i]), 0.0, 1.0));
+        assert!(Noise::new(3, 8).of(1).unit(0) != noise.unit(0) && Noise::new(3, 7).of(2).unit(0) != noise.unit(0));
     }
 }

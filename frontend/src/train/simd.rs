@@ -45,7 +45,8 @@ fn avx2<K: Kernel>(kernel: K) {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
-    use super::super::kernel::{self, MAX_ENTRIES, Row};
+    use super::super::kernel::{self, MAX_ENTRIES, MAX_FAN_IN, Row};
+    use super::super::relax::multilinear;
     use super::super::rng::{Stream, Use};
     use super::*;
 
@@ -59,13 +60,18 @@ mod tests {
             let table: [f32; MAX_ENTRIES] = std::array::from_fn(|_| 2.0 * rng.unit() - 1.0);
             let row: Row = std::array::from_fn(|_| rng.unit());
             let words: [u64; 20] = std::array::from_fn(|_| rng.below(usize::MAX) as u64);
-            let mut slopes = [[0.0; MAX_ENTRIES]; 6];
+            let mut slopes = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
+            let mut tree = vec![[0.0; 64]; multilinear::tree(MAX_FAN_IN)];
+            let (mut dz, mut dx) = ([0.0; MAX_ENTRIES], [[0.0; 64]; MAX_FAN_IN]);
             kernel::slopes(&table, 0.8, &mut slopes);
             let (mut fours, mut sums) = ([[0.0; 4]; 20], [0.0; 20]);
             kernel::masked_sums(&words, &row, &mut fours, &mut sums);
             self.0.extend(slopes.as_flattened());
             self.0.extend(sums);
-            self.0.extend(kernel::relaxed(&table, &[&row; 6]));
+            self.0.extend(multilinear::forward(&table, &[row; MAX_FAN_IN], &mut tree));
+            multilinear::backward(&table, &[row; MAX_FAN_IN], &row, &mut tree, &mut dz, &mut dx);
+            self.0.extend(dz);
+            self.0.extend(dx.as_flattened());
         }
     }
 
@@ -78,7 +84,7 @@ mod tests {
             out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
         let plain = bits(&|k| k.run());
-        assert_eq!(plain.len(), 6 * 64 + 20 + 64);
+        assert_eq!(plain.len(), 8 * 256 + 20 + 64 + 256 + 8 * 64);
         assert_eq!(bits(&|k| widest(k)), plain);
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the feature was just found.

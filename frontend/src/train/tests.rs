@@ -63,11 +63,12 @@ fn scores(model: &Model, x: &[f32]) -> Vec<u32> {
                 bits = (0..x.len() * n).map(|i| x[i / n] > threshold(i)).collect();
             }
             model::Layer::Lut { fan_in, connections, tables } => {
-                let node = |(inputs, table): (&[u32], &u64)| {
+                let node = |(inputs, table): (&[u32], &[u64])| {
                     let a: usize = inputs.iter().enumerate().map(|(j, &i)| usize::from(bits[i as usize]) << j).sum();
-                    table >> a & 1 == 1
+                    table[a / 64] >> (a % 64) & 1 == 1
                 };
-                bits = connections.chunks(*fan_in).zip(tables).map(node).collect();
+                let words = model::words_per_table(*fan_in);
+                bits = connections.chunks(*fan_in).zip(tables.chunks(words)).map(node).collect();
             }
             model::Layer::GroupSum { groups } => {
                 let ones = |group: &[bool]| group.iter().filter(|&&b| b).count() as u32;
@@ -289,7 +290,7 @@ fn models_of_other_kinds_are_refused_by_predict() {
     assert!(predict(&model, &Features::U8(vec![0; 35])).is_err());
     assert!(predict(&model.clone().without_head(), &data.test.x).is_err());
     assert!(predict(&model.clone().without_encoder(), &data.test.x).is_err());
-    let wide = model::Layer::Lut { fan_in: 7, connections: vec![0; 280], tables: vec![0; 80] };
+    let wide = model::Layer::Lut { fan_in: 9, connections: vec![0; 360], tables: vec![0; 320] };
     let mut wider = model.clone();
     wider.layers[2] = wide;
     assert_eq!(predict(&wider, &data.test.x).unwrap_err().code.id, "BL1304");

@@ -6,6 +6,12 @@ use std::sync::Arc;
 use blc_ir::diag::{Diagnostic, Result, Source};
 use serde::{Deserialize, Serialize};
 
+mod parts;
+mod presets;
+
+pub use parts::*;
+pub use presets::PRESETS;
+
 use super::kernel::MAX_FAN_IN;
 use crate::codes;
 use crate::data::Dataset;
@@ -43,122 +49,10 @@ pub struct Config {
     pub head: Head,
     /// How parameters are updated.
     pub optimizer: Optimizer,
+    /// What is added to the loss.
+    pub regularizer: Regularizer,
     /// How samples are varied.
     pub augment: Augment,
-}
-
-/// A thermometer: bit `t` of a feature is 1 where the feature exceeds its `t`-th threshold.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Encoder {
-    /// Where the thresholds lie.
-    pub kind: EncoderKind,
-    /// Thresholds per feature.
-    pub bits: usize,
-    /// What the thresholds are fitted to.
-    pub scope: Scope,
-    /// A bit that is 1 (or 0) for a smaller share of the training samples than this is not wired to any node.
-    pub rarest: f64,
-}
-
-/// Where thresholds lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EncoderKind {
-    /// Evenly between the smallest and the largest value.
-    Thermometer,
-    /// At quantiles of the values.
-    Distributive,
-}
-
-/// What thresholds are fitted to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Each feature by itself.
-    Feature,
-    /// All features together: right for pixels, which share one scale.
-    Global,
-}
-
-/// A layer of lookup tables.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Layer {
-    /// How many tables.
-    pub nodes: usize,
-    /// Inputs of each table, 2 to 6.
-    pub fan_in: usize,
-    /// From where a node may draw its inputs.
-    pub wiring: Wiring,
-    /// For `local` wiring: how far from the node's centre, in pixels, along each axis.
-    pub radius: usize,
-    /// Inputs that each slot chooses from while training; 1 fixes the wiring from the start.
-    pub candidates: usize,
-}
-
-/// From where a node may draw its inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Wiring {
-    /// From anywhere.
-    Random,
-    /// From a square window around a centre of its own; inputs must have positions, as pixels and the outputs of
-    /// a local layer do.
-    Local,
-}
-
-/// What a node computes while it is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Node {
-    /// The relaxation.
-    pub kind: NodeKind,
-    /// Above ½, up to 1: the gradient is taken at the inputs moved from 0 and 1 to `1 - smoothing` and `smoothing`,
-    /// so that it sees more of the table than the two entries that the bit switches between. 1 is the plain difference.
-    pub smoothing: f64,
-    /// First values of a table: 0 is uniform noise, 1 passes the first input through, between them a mixture.
-    pub residual: f64,
-}
-
-/// A relaxation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NodeKind {
-    /// Forward the hard table; backward the gradient of the table's multilinear extension, as a difference.
-    Hybrid,
-}
-
-/// Sums of contiguous groups of the last layer's bits, one for each class; the largest wins.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Head {
-    /// What sums are divided by before the softmax; without it 0.3 √(nodes per class).
-    pub temperature: Option<f64>,
-}
-
-/// AdamW with a cosine schedule down to zero.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Optimizer {
-    /// Learning rate at the start.
-    pub learning_rate: f64,
-    /// Decay of the tables' entries towards zero, decoupled from the gradient.
-    pub weight_decay: f64,
-    /// Memory of the gradient's mean.
-    pub beta1: f64,
-    /// Memory of the gradient's square.
-    pub beta2: f64,
-    /// Keeps the division sane.
-    pub epsilon: f64,
-}
-
-/// How training samples are varied, differently in every epoch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Augment {
-    /// Moves an image by up to this many pixels along each axis, filling with zeros; 0 is off.
-    pub shift: usize,
 }
 
 impl Default for Config {
@@ -173,37 +67,11 @@ impl Default for Config {
             node: Node::default(),
             head: Head::default(),
             optimizer: Optimizer::default(),
+            regularizer: Regularizer::default(),
             augment: Augment::default(),
         }
     }
 }
-
-impl Default for Encoder {
-    fn default() -> Self {
-        Self { kind: EncoderKind::Distributive, bits: 3, scope: Scope::Feature, rarest: 0.005 }
-    }
-}
-
-impl Default for Layer {
-    fn default() -> Self {
-        Self { nodes: 1000, fan_in: 6, wiring: Wiring::Random, radius: 5, candidates: 1 }
-    }
-}
-
-impl Default for Node {
-    fn default() -> Self {
-        Self { kind: NodeKind::Hybrid, smoothing: 0.75, residual: 0.0 }
-    }
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        Self { learning_rate: 0.01, weight_decay: 0.0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
-    }
-}
-
-/// Names of the presets, for help texts.
-pub const PRESETS: &[&str] = &["digits", "mnist"];
 
 /// Most nodes in a layer, so that a slip of the finger is an error and not an exhausted machine.
 const MAX_NODES: usize = 1 << 20;
@@ -213,46 +81,6 @@ const MAX_CANDIDATES: usize = 1 << 26;
 const MAX_ACTIVATIONS: usize = 1 << 30;
 
 impl Config {
-    /// A configuration by name, one of [`PRESETS`].
-    pub fn preset(name: &str) -> Result<Self> {
-        let images = Self {
-            encoder: Encoder { kind: EncoderKind::Thermometer, bits: 3, scope: Scope::Global, ..Encoder::default() },
-            augment: Augment { shift: 1 },
-            ..Self::default()
-        };
-        let local = |nodes, radius| Layer { nodes, wiring: Wiring::Local, radius, candidates: 16, ..Layer::default() };
-        match name {
-            "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment { shift: 0 }, ..images }),
-            "mnist" => {
-                let node = Node { smoothing: 0.85, ..Node::default() };
-                Ok(Self { epochs: 30, layers: vec![local(3000, 5)], node, ..images })
-            }
-            _ => Err(bad(format!("no preset is called `{name}`"))
-                .help(format!("choose one of: {}", PRESETS.join(", ")))
-                .into()),
-        }
-    }
-
-    /// Sensible values for a data set: the preset of its name, else one for images or for tables of numbers.
-    pub fn default_for(data: &Dataset) -> Self {
-        if let Ok(preset) = Self::preset(&data.name) {
-            return preset;
-        }
-        let classes = data.classes.max(1);
-        let round = |nodes: usize| nodes.div_ceil(classes) * classes;
-        match Self::preset("mnist") {
-            Ok(mut images) if data.shape.len() >= 2 => {
-                images.layers.iter_mut().for_each(|l| l.nodes = round(l.nodes));
-                images
-            }
-            _ => Self {
-                encoder: Encoder { bits: 8, ..Encoder::default() },
-                layers: vec![Layer { nodes: round(600), candidates: 16, ..Layer::default() }],
-                ..Self::default()
-            },
-        }
-    }
-
     /// Reads a TOML text.
     pub fn from_toml(source: &Arc<Source>) -> Result<Self> {
         toml::from_str(&source.text).map_err(|e| {
@@ -272,7 +100,8 @@ impl Config {
     /// Checks all that can be known before the data are looked at in detail.
     pub fn check(&self, data: &Dataset) -> Result<()> {
         let features = data.shape.iter().fold(1usize, |n, &d| n.saturating_mul(d));
-        let (encoder, node, opt) = (&self.encoder, &self.node, &self.optimizer);
+        let (encoder, node, opt, reg) = (&self.encoder, &self.node, &self.optimizer, &self.regularizer);
+        let sinusoid = node.squash == Squash::Sinusoid && matches!(node.kind, NodeKind::Light | NodeKind::Hybrid);
         let bits = features.saturating_mul(encoder.bits);
         let betas = [opt.beta1, opt.beta2].iter().all(|b| (0.0..1.0).contains(b));
         let temperature = self.head.temperature.unwrap_or(1.0);
@@ -291,6 +120,27 @@ impl Config {
             ((0.0..0.5).contains(&encoder.rarest), "encoder.rarest", &encoder.rarest, "from 0, below 0.5"),
             ((0.55..=1.0).contains(&node.smoothing), "node.smoothing", &node.smoothing, "from 0.55 to 1"),
             ((0.0..=1.0).contains(&node.residual), "node.residual", &node.residual, "from 0 to 1"),
+            (positive(node.temperature), "node.temperature", &node.temperature, "above 0"),
+            ((1..=4).contains(&node.degree), "node.degree", &node.degree, "from 1 to 4"),
+            ((1..=64).contains(&node.units), "node.units", &node.units, "from 1 to 64"),
+            (
+                node.kind != NodeKind::Dwn || node.sampling == Sampling::Hard,
+                "node.sampling",
+                &node.sampling,
+                "hard for nodes of kind dwn, whose forward pass has no other",
+            ),
+            (
+                !node.sampling.is_gumbel() || !(sinusoid || node.kind == NodeKind::Fourier),
+                "node.sampling",
+                &node.sampling,
+                "soft or hard where there is no logit to add noise to: with squash sinusoid and kind fourier",
+            ),
+            (
+                [reg.area, reg.gap, reg.spectral].iter().all(|r| (0.0..=1e6).contains(r)),
+                "regularizer",
+                reg,
+                "numbers from 0 to a million",
+            ),
             (positive(temperature), "head.temperature", &temperature, "above 0; without it, a good one is taken"),
             (
                 positive(opt.learning_rate),
@@ -311,7 +161,13 @@ impl Config {
             let key = |key| format!("layers[{i}].{key}");
             require(&[
                 ((1..=MAX_NODES).contains(&layer.nodes), &key("nodes"), &layer.nodes, "from 1 to 1048576"),
-                ((2..=MAX_FAN_IN).contains(&layer.fan_in), &key("fan_in"), &layer.fan_in, "from 2 to 6"),
+                ((1..=MAX_FAN_IN).contains(&layer.fan_in), &key("fan_in"), &layer.fan_in, "from 1 to 8"),
+                (
+                    node.kind != NodeKind::Difflogic || layer.fan_in == 2,
+                    &key("fan_in"),
+                    &layer.fan_in,
+                    "2 for nodes of kind difflogic",
+                ),
                 (layer.candidates >= 1, &key("candidates"), &layer.candidates, "at least 1; 16 is plenty"),
                 (positions || !local, &key("wiring"), &layer.wiring, "local only if the layer before is local"),
             ])?;
@@ -414,7 +270,7 @@ mod tests {
             ("augment.shift", |c| c.augment.shift = 17),
             ("layers = []", |c| c.layers.clear()),
             ("layers[0].nodes", |c| c.layers[0].nodes = usize::MAX),
-            ("layers[0].fan_in", |c| c.layers[0].fan_in = 7),
+            ("layers[0].fan_in", |c| c.layers[0].fan_in = 9),
             ("layers[0].candidates", |c| c.layers[0].candidates = 0),
             ("layers[0].candidates", |c| c.layers[0].candidates = usize::MAX),
             ("layers[1].wiring", |c| c.layers.push(Layer { wiring: Wiring::Local, ..c.layers[0].clone() })),

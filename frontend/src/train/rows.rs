@@ -1,0 +1,95 @@
+//! The work on a chunk of nodes where inputs are real numbers: each lane evaluates the relaxation by itself.
+
+use super::chunk::{Backward, Forward, Shape};
+use super::kernel::{LANES, MAX_FAN_IN, Row};
+use super::math::{dot, sum};
+use super::simd::Kernel;
+
+impl Shape<'_> {
+    /// Noise of a node's samples in a word.
+    #[inline(always)]
+    fn lane_noise(&self, node: usize, word: usize) -> Option<Row> {
+        let noise = self.noise.filter(|_| self.relaxation.noise_by_lane())?.of(node).of(word);
+        Some(std::array::from_fn(|i| noise.logistic(i)))
+    }
+}
+
+/// The inputs of a node in a word.
+#[inline(always)]
+fn inputs(x: &[Row], words: usize, chosen: &[u32], word: usize) -> [Row; MAX_FAN_IN] {
+    let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
+    for (input, &row) in inputs.iter_mut().zip(chosen) {
+        *input = x[row as usize * words + word];
+    }
+    inputs
+}
+
+impl Kernel for Forward<'_, Row> {
+    #[inline(always)]
+    fn run(self) {
+        let Shape { relaxation, words, share, per_group, .. } = self.shape;
+        let (k, n) = (relaxation.fan_in(), relaxation.parameters());
+        let mut scratch = relaxation.scratch();
+        for (table, theta) in self.theta.chunks_exact(n).enumerate() {
+            relaxation.prepare(theta, self.shape.table_noise(self.first + table), &mut scratch.z);
+            for node in table * share..(table + 1) * share {
+                for word in 0..words {
+                    let x = inputs(self.x, words, &self.chosen[node * k..][..k], word);
+                    let p = if relaxation.reads_entry() {
+                        let at = |i: usize| (0..k).fold(0, |a, j| a | usize::from(x[j][i] >= 0.5) << j);
+                        std::array::from_fn(|i| scratch.z[at(i)])
+                    } else {
+                        let noise = self.shape.lane_noise(self.first * share + node, word);
+                        relaxation.forward(&scratch.z, &x[..k], noise.as_ref(), &mut scratch.rows)
+                    };
+                    let y = &mut self.y[(node / per_group * words + word) * LANES..][..LANES];
+                    if self.shape.hard {
+                        y.iter_mut().zip(p).for_each(|(y, p)| *y += f32::from(u8::from(relaxation.is_one(p))));
+                    } else {
+                        y.iter_mut().zip(p).for_each(|(y, p)| *y += p);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Kernel for Backward<'_, Row> {
+    #[inline(always)]
+    fn run(self) {
+        let Shape { relaxation, words, share, per_group, candidates: c, .. } = self.shape;
+        let (k, n) = (relaxation.fan_in(), relaxation.parameters());
+        self.d_theta.fill(0.0);
+        self.d_scores.fill(0.0);
+        let mut scratch = relaxation.scratch();
+        for (table, (theta, d_theta)) in self.theta.chunks_exact(n).zip(self.d_theta.chunks_exact_mut(n)).enumerate() {
+            let noise = self.shape.table_noise(self.first + table);
+            relaxation.prepare(theta, noise, &mut scratch.z);
+            scratch.dz.fill(0.0);
+            for node in table * share..(table + 1) * share {
+                for word in 0..words {
+                    let grad = &self.grad[(self.first * share + node) / per_group * words + word];
+                    let x = inputs(self.x, words, &self.chosen[node * k..][..k], word);
+                    let lanes = self.shape.lane_noise(self.first * share + node, word);
+                    let mut dx = [[0.0; LANES]; MAX_FAN_IN];
+                    relaxation.backward(&x[..k], lanes.as_ref(), grad, &mut scratch, &mut dx[..k]);
+                    for (j, dx) in dx[..k].iter().enumerate() {
+                        let slot = node * k + j;
+                        if !self.d_slots.is_empty() {
+                            self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(dx);
+                        }
+                        if !self.d_scores.is_empty() {
+                            let all = sum(dx);
+                            let candidates = self.index[slot * c..].iter().zip(&mut self.d_scores[slot * c..][..c]);
+                            for (&row, d) in candidates {
+                                *d += 2.0 * dot(&self.x[row as usize * words + word], dx) - all;
+                            }
+                        }
+                    }
+                }
+            }
+            self.shape.penalty.add(relaxation, &scratch.z, &mut scratch.dz);
+            relaxation.finish(theta, noise, &scratch.z, &scratch.dz, d_theta);
+        }
+    }
+}
