@@ -81,7 +81,9 @@ fn label(module: &Module, f: &Func, id: OpId) -> String {
         OpKind::LutDense { k, connections, .. } => {
             format!("k = {k}, #{}", module.resource(connections).map_or("?", |r| &r.name))
         }
-        OpKind::Thermometer { thresholds } => format!("#{}", module.resource(thresholds).map_or("?", |r| &r.name)),
+        OpKind::Thermometer { thresholds } | OpKind::Code { thresholds, .. } => {
+            format!("#{}", module.resource(thresholds).map_or("?", |r| &r.name))
+        }
         OpKind::Extern { op } => f.extern_name(op).to_string(),
         _ => String::new(),
     };

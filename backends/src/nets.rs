@@ -106,6 +106,8 @@ impl<'a> Nets<'a> {
                     nets.order.push(id);
                 }
                 OpKind::Thermometer { .. }
+                | OpKind::Code { .. }
+                | OpKind::MatVec { .. }
                 | OpKind::LutDense { .. }
                 | OpKind::GroupSum { .. }
                 | OpKind::Argmax { .. } => {

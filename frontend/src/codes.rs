@@ -63,6 +63,8 @@ blc_ir::codes! {
         "A model has at least one feature and one layer, and every layer at least one node.";
     BL1039 = MODEL_SIZE: "a model is larger than can be expressed",
         "A value of the intermediate language has at most 2^31 bits.";
+    BL1040 = CODES: "the codes of an encoder do not fit",
+        "An encoder of kind code gives each feature `bits` bits, 1 to 64, and every code is below 2^bits.";
     BL1101 = BLIF_SYNTAX: "a line of a BLIF file makes no sense",
         "A BLIF file consists of .model, .inputs, .outputs, .names with the lines of its truth table, and .end.";
     BL1102 = BLIF_CUBE: "a line of a BLIF truth table is wrong",
@@ -133,10 +135,17 @@ blc_ir::codes! {
     // Training.
     BL1301 = TRAIN_CONFIG: "a training configuration cannot be used",
         "Keys, all with defaults: `epochs`, `batch`, `seed`, `validation` (share of the training samples that chooses the best \
-         epoch); [encoder] `kind` (thermometer, distributive), `bits`, `scope` (feature, global), `rarest`; [[layers]] `nodes`, \
-         `fan_in` (2 to 6), `wiring` (random, local), `radius`, `candidates`; [node] `kind` (hybrid), `smoothing`, `residual`; \
-         [head] `temperature`; [optimizer] `learning_rate`, `weight_decay`, `beta1`, `beta2`, `epsilon`; [augment] `shift`. \
-         An unknown key is refused, since it would silently change nothing. The last layer's nodes must divide into the classes.";
+         epoch), `patience`; [encoder] `kind` (thermometer, gaussian, distributive, learnable, binary, gray, one-hot, \
+         sign-magnitude, logarithmic, fixed-point), `bits`, `scope` (feature, channel, global), `rarest`, `temperature`; \
+         [[layers]] `kind` (dense, conv, pool), `nodes`, `fan_in` (1 to 8), `wiring` (random, unique, local, strided, grouped, \
+         all), `radius`, `candidates`, `groups`, `size`, `stride`, `padding`, `depth`, `residual` (none, concat, or); [node] \
+         `kind` (dwn, hybrid, light, difflogic, warp, linear, polynomial, neural, fourier), `sampling` (soft, hard, gumbel-soft, \
+         gumbel-hard), `squash` (sigmoid, sinusoid), `temperature`, `smoothing`, `residual`, `stabilize` (none, layer, sample), \
+         `degree`, `units`; [head] `kind` (sum, dsp, tree, count), `temperature`, `last_temperature`, `weight_bits`; [loss] \
+         `smoothing`, `distill`; [regularizer] `area`, `gap`, `spectral`; [optimizer] `learning_rate`, `schedule` (cosine, step, \
+         constant), `warmup`, `weight_decay`, `beta1`, `beta2`, `epsilon`; [augment] `shift`, `mirror`, `reflect`, `affine`, \
+         `flip_bits`. docs/training.md says what each does. An unknown key is refused, since it would silently change nothing. \
+         The last layer's nodes must divide into the classes.";
     BL1302 = TRAIN_DATA: "a data set cannot be trained on",
         "Every sample needs the same number of finite features and a label below the number of classes, in the training part \
          and in the test part.";
@@ -144,7 +153,8 @@ blc_ir::codes! {
         "A checkpoint continues the run that wrote it: the same configuration, seed, data and version. Anything else would \
          give a result that no single run gives.";
     BL1304 = TRAIN_MODEL: "the trainer cannot evaluate a model",
-        "The trainer evaluates what it trains: a thermometer, lookup tables of at most six inputs, a group sum, an argmax.";
+        "The trainer evaluates what it trains: an encoder, lookup tables of at most eight inputs, sums of groups with or without \
+         weights, an argmax.";
     BL1305 = TRAIN_INTERNAL: "training failed inside",
         "A tensor operation refused its inputs, which a checked configuration never causes: an error of blc.";
     BL1306 = TRAIN_DIVERGED: "training diverged",

@@ -1,7 +1,7 @@
 //! A model as the first level of the IR: one tensor op a layer.
 
 use blc_ir::loc::{ENCODER, HEAD};
-use blc_ir::types::bits_for;
+use blc_ir::types::{bits_for, bits_for_products};
 use blc_ir::{Data, Elem, Func, FuncKind, Module, OpKind, Resource, ResourceId, Tie, Type, Value};
 
 use crate::model::{Dtype, Layer, Model, TensorNames, Thresholds, words_per_table};
@@ -26,19 +26,38 @@ pub fn to_ir(model: &Model, file: &str, names: &TensorNames) -> Module {
         let width = f.ty(value).len();
         value = match layer {
             Layer::Thermometer { bits, thresholds } => {
-                lowering.encoder(&mut f, value, *bits, thresholds, &names.thresholds)
+                let shape = [thresholds.len() / (*bits).max(1), *bits];
+                let thresholds = lowering.thresholds(thresholds, shape, names);
+                let loc = f.locs.layer(ENCODER);
+                f.push1(OpKind::Thermometer { thresholds }, &[value], Type::bits(shape[0] * shape[1]), loc)
+            }
+            Layer::Code { bits, thresholds, codes } => {
+                let steps = codes.len().saturating_sub(1);
+                let shape = [thresholds.len() / steps.max(1), steps];
+                let thresholds = lowering.thresholds(thresholds, shape, names);
+                let codes = lowering.resource("e1".into(), &names.codes, &[codes.len()], Data::U64(codes.clone()));
+                let (loc, ty) = (f.locs.layer(ENCODER), Type::bits(shape[0] * bits));
+                f.push1(OpKind::Code { bits: *bits as u32, thresholds, codes }, &[value], ty, loc)
             }
             Layer::Lut { .. } => {
                 luts += 1;
                 lowering.lut(&mut f, value, layer, luts - 1, names)
             }
             Layer::GroupSum { groups } => {
-                let largest = width / (*groups).max(1);
-                let ty = Type::array(Elem::Word(bits_for(largest as u64)), &[*groups]).unwrap_or(Type::BIT);
-                let loc = f.locs.layer(HEAD);
-                let sums = f.push1(OpKind::GroupSum { groups: *groups as u32 }, &[value], ty, loc);
+                let sums = group_sum(&mut f, value, *groups);
                 scores = Some(sums);
                 sums
+            }
+            Layer::GroupDsp { groups, weights } => {
+                let sums = group_sum(&mut f, value, *groups);
+                let width = bits_for_products(weights, *groups, f.ty(sums).elem_bits()).unwrap_or(64);
+                let shape = [*groups, *groups];
+                let weights = lowering.resource("w0".into(), &names.weights, &shape, Data::U32(weights.clone()));
+                let ty = Type::array(Elem::Word(width), &[*groups]).unwrap_or(Type::BIT);
+                let loc = f.locs.layer(HEAD);
+                let products = f.push1(OpKind::MatVec { weights }, &[sums], ty, loc);
+                scores = Some(products);
+                products
             }
             Layer::Argmax => {
                 let ty = Type::word(bits_for(width.saturating_sub(1) as u64));
@@ -57,6 +76,13 @@ pub fn to_ir(model: &Model, file: &str, names: &TensorNames) -> Module {
     lowering.module
 }
 
+fn group_sum(f: &mut Func, bits: Value, groups: usize) -> Value {
+    let largest = f.ty(bits).len() / groups.max(1);
+    let ty = Type::array(Elem::Word(bits_for(largest as u64)), &[groups]).unwrap_or(Type::BIT);
+    let loc = f.locs.layer(HEAD);
+    f.push1(OpKind::GroupSum { groups: groups as u32 }, &[bits], ty, loc)
+}
+
 struct Lowering<'a> {
     module: Module,
     file: &'a str,
@@ -67,15 +93,12 @@ impl Lowering<'_> {
         self.module.add_resource(Resource::file(name, self.file, tensor, shape, data))
     }
 
-    fn encoder(&mut self, f: &mut Func, x: Value, bits: usize, thresholds: &Thresholds, tensor: &str) -> Value {
+    fn thresholds(&mut self, thresholds: &Thresholds, shape: [usize; 2], names: &TensorNames) -> ResourceId {
         let data = match thresholds {
             Thresholds::U8(t) => Data::U8(t.clone()),
             Thresholds::F32(t) => Data::F32(t.clone()),
         };
-        let shape = [thresholds.len() / bits.max(1), bits];
-        let thresholds = self.resource("e0".into(), tensor, &shape, data);
-        let loc = f.locs.layer(ENCODER);
-        f.push1(OpKind::Thermometer { thresholds }, &[x], Type::bits(shape[0] * shape[1]), loc)
+        self.resource("e0".into(), &names.thresholds, &shape, data)
     }
 
     fn lut(&mut self, f: &mut Func, x: Value, layer: &Layer, index: usize, names: &TensorNames) -> Value {
@@ -153,6 +176,36 @@ mod tests {
         }
         let module = lowered(&model(Dtype::F32));
         assert_eq!(run(&module, Val::F32(vec![19.5, 0.5])), [Val::Packed(vec![0]), Val::Packed(vec![3, 0])]);
+    }
+
+    #[test]
+    fn codes_and_weights() {
+        // Feature 0 in Gray code, feature 1 likewise; each class counts the bits of a feature, weighted.
+        let thresholds = Thresholds::F32(vec![1.0, 2.0, 3.0, -1.0, 0.0, 1.0]);
+        let model = Model {
+            name: "coded".into(),
+            shape: vec![2],
+            dtype: Dtype::F32,
+            layers: vec![
+                Layer::Code { bits: 2, thresholds, codes: vec![0, 1, 3, 2] },
+                Layer::Lut { fan_in: 1, connections: vec![0, 1, 2, 3], tables: vec![2; 4] },
+                Layer::GroupDsp { groups: 2, weights: vec![3, 0, 1, 7] },
+                Layer::Argmax,
+            ],
+        };
+        let module = lowered(&model);
+        for (x, class, score) in [
+            ([0.0, -5.0], 0, [0, 0]),
+            ([1.5, -1.0], 0, [3, 1]),
+            ([2.5, -0.5], 1, [6, 2 + 7]),
+            ([9.0, 0.5], 1, [3, 1 + 14]),
+        ] {
+            assert_eq!(
+                run(&module, Val::F32(x.to_vec())),
+                [Val::Packed(vec![class]), Val::Packed(score.to_vec())],
+                "{x:?}"
+            );
+        }
     }
 
     #[test]

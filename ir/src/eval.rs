@@ -198,6 +198,17 @@ impl<'a> Evaluator<'a> {
         let out = op.result();
         match op.kind {
             OpKind::Thermometer { thresholds } => self.thermometer(op.operands[0], thresholds, out),
+            OpKind::Code { bits, thresholds, codes } => {
+                self.code(op.operands[0], bits as usize, thresholds, codes, out);
+            }
+            OpKind::MatVec { weights } => {
+                let x = self.words(op.operands[0]).to_vec();
+                let Some(Data::U32(w)) = self.module.resource(weights).and_then(|r| r.data.as_ref()) else { return };
+                let products =
+                    |row: &[u32]| row.iter().zip(&x).fold(0, |s: u64, (&w, x)| s.wrapping_add(u64::from(w) * x));
+                let offset = self.offsets[out.index()] as usize;
+                self.store[offset..].iter_mut().zip(w.chunks(x.len())).for_each(|(y, row)| *y = products(row));
+            }
             OpKind::LutDense { k, connections, tables } => {
                 self.lut_dense(op.operands[0], k as usize, connections, tables, out);
             }
@@ -323,6 +334,30 @@ impl<'a> Evaluator<'a> {
         let offset = self.offsets[out.index()] as usize;
         for i in 0..features.len() * per {
             self.store[offset + i] = above(features[i / per], threshold(i));
+        }
+    }
+
+    fn code(&mut self, x: Value, bits: usize, thresholds: ResourceId, codes: ResourceId, out: Value) {
+        let data = |id| self.module.resource(id).and_then(|r| r.data.as_ref());
+        let (Some(thresholds), Some(Data::U64(codes))) = (data(thresholds), data(codes)) else { return };
+        let features = self.words(x).to_vec();
+        let real = self.f.ty(x).elem == Elem::F32;
+        let steps = codes.len() - 1;
+        let above = |x: u64, i: usize| {
+            let x = if real { f64::from(f32::from_bits(x as u32)) } else { x as f64 };
+            x > match thresholds {
+                Data::F32(t) => f64::from(t[i]),
+                Data::U8(t) => f64::from(t[i]),
+                Data::U32(t) => f64::from(t[i]),
+                Data::U64(_) => f64::NAN,
+            }
+        };
+        let offset = self.offsets[out.index()] as usize;
+        for (i, &x) in features.iter().enumerate() {
+            let code = codes[(0..steps).filter(|t| above(x, i * steps + t)).count()];
+            for b in 0..bits {
+                self.store[offset + i * bits + b] = code >> b & 1;
+            }
         }
     }
 

@@ -247,6 +247,11 @@ ops! {
     Thermometer { thresholds: ResourceId } = "enc.thermometer", Plain, 1..=1, 1, [Tensor],
         "Operand `[features]` of any unsigned or real element, thresholds `[features, T]`; result `bit[features * T]`. \
          Bit `f * T + t` is 1 where feature `f` is strictly above threshold `t` of `f`.";
+    /// Encodes every feature by the interval between thresholds that it lies in.
+    Code { bits: u32, thresholds: ResourceId, codes: ResourceId } = "enc.code", Plain, 1..=1, 1, [Tensor],
+        "Operand `[features]` of any unsigned or real element, thresholds `[features, T]`, codes `[T + 1]` below 2^bits; \
+         result `bit[features * bits]`. Bit `f * bits + b` is bit `b` of the code number `n`, where `n` is how many \
+         thresholds of `f` the feature is strictly above.";
     /// A layer of lookup tables.
     LutDense { k: u8, connections: ResourceId, tables: ResourceId } = "lut.dense", Plain, 1..=1, 1, [Tensor],
         "Operand `bit[n]`; connections `[nodes, k]` below `n`; tables `[nodes, max(1, 2^k / 64)]`. Result bit `i` is bit \
@@ -255,6 +260,10 @@ ops! {
     GroupSum { groups: u32 } = "head.group_sum", Plain, 1..=1, 1, [Tensor],
         "Operand `bit[n]`, `groups` divides `n`; result `uW[groups]` where `W` bits can hold `n / groups`. Element `g` is \
          the number of ones among bits `g * n / groups` up to the next group's first.";
+    /// Multiplies a vector by a constant matrix.
+    MatVec { weights: ResourceId } = "head.matvec", Plain, 1..=1, 1, [Tensor],
+        "Operand `uW[n]`, weights `[m, n]`; result `uV[m]`, where `V` bits can hold the largest sum of products there can \
+         be. Element `i` is the sum of the products of row `i` with the operand.";
     /// The index of the largest element.
     Argmax { tie: Tie } = "head.argmax", Plain, 1..=1, 1, [Tensor],
         "Operand `uW[n]`; result an unsigned word that can hold `n - 1`: the lowest index of a largest element.";

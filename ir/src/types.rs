@@ -106,6 +106,13 @@ pub fn bits_for(max: u64) -> u8 {
     (64 - max.leading_zeros()).max(1) as u8
 }
 
+/// Bits needed for the largest sum of products of a row of a matrix with words of `bits` bits; `None` above 64.
+pub fn bits_for_products(weights: &[u32], columns: usize, bits: usize) -> Option<u8> {
+    let word = if bits >= 64 { u64::MAX } else { (1 << bits) - 1 };
+    let sums = weights.chunks(columns.max(1)).map(|row| row.iter().map(|&w| u64::from(w)).sum::<u64>());
+    sums.max().unwrap_or(0).checked_mul(word).map(bits_for)
+}
+
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.elem {

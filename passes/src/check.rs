@@ -108,7 +108,9 @@ impl<'a> Inputs<'a> {
         let (x, y) = (types(before, &before.results), types(after, &after.results));
         let results_match = x.len() == y.len() && x.iter().zip(&y).all(|(x, y)| same_bits(*x, *y));
         let thresholds = before.ops().filter_map(|(_, op)| match op.kind {
-            OpKind::Thermometer { thresholds } => module.resource(thresholds)?.data.as_ref(),
+            OpKind::Thermometer { thresholds } | OpKind::Code { thresholds, .. } => {
+                module.resource(thresholds)?.data.as_ref()
+            }
             _ => None,
         });
         let reals = thresholds.filter_map(|d| if let Data::F32(t) = d { Some(t.iter().copied()) } else { None });

@@ -108,6 +108,8 @@ fn cost(op: Op<'_>, ports: &Ports) -> Area {
         OpKind::Xc7MuxF7 {} => Area { muxf7: 1, ..zero },
         OpKind::Xc7MuxF8 {} => Area { muxf8: 1, ..zero },
         OpKind::Thermometer { .. }
+        | OpKind::Code { .. }
+        | OpKind::MatVec { .. }
         | OpKind::LutDense { .. }
         | OpKind::GroupSum { .. }
         | OpKind::Argmax { .. }

@@ -15,6 +15,9 @@ use crate::resources::wrong;
 /// Most elements of a value.
 const MAX_ELEMENTS: usize = 1 << 24;
 
+/// Widest word of which a bit of a code becomes one table.
+const TABLE_BITS: usize = 10;
+
 /// See the module's words.
 pub struct Expand;
 
@@ -59,6 +62,8 @@ impl Expansion<'_> {
     fn op(&mut self, id: OpId, op: Op<'_>, cx: &PassCx<'_>) -> Result<(), Abort> {
         let elements = match op.kind {
             OpKind::Thermometer { thresholds } => self.thermometer(op, thresholds, cx)?,
+            OpKind::Code { bits, thresholds, codes } => self.code(op, bits as usize, thresholds, codes, cx)?,
+            OpKind::MatVec { weights } => self.matvec(op, weights, cx)?,
             OpKind::LutDense { k, connections, tables } => self.lut_dense(op, k as usize, connections, tables, cx)?,
             OpKind::GroupSum { groups } => self.group_sum(op, groups as usize)?,
             OpKind::Argmax { .. } => {
@@ -124,10 +129,16 @@ impl Expansion<'_> {
         *self.bits[usize::from(bit)].get_or_insert_with(|| new.constant(bit.into(), Type::BIT))
     }
 
-    fn thermometer(&mut self, op: Op<'_>, thresholds: ResourceId, cx: &PassCx<'_>) -> Result<Vec<Value>, Abort> {
+    /// The words of an encoder's features, and what exceeding each threshold is for them; how many thresholds a feature has.
+    fn bounds(
+        &mut self,
+        op: Op<'_>,
+        thresholds: ResourceId,
+        cx: &PassCx<'_>,
+    ) -> Result<(Vec<Value>, Vec<Bound>, usize), Abort> {
         let ty = self.rebuild.old.ty(op.operands[0]);
         let Elem::Word(width) = ty.elem else {
-            let text = format!("a thermometer reads a value of type {ty}");
+            let text = format!("an encoder reads a value of type {ty}");
             return Err(Box::new(Diagnostic::error(&REAL_INPUT, text).help("run `quantize` before `expand`")));
         };
         let (shape, data) = cx.data(thresholds)?;
@@ -142,7 +153,11 @@ impl Expansion<'_> {
             Data::U32(t) => t.iter().map(|&t| Bound::of(f64::from(t), width)).collect(),
             Data::U64(_) => return Err(wrong(resource(), "is u64, thresholds are f32, u8 or u32")),
         };
-        let words = self.take_apart(op.operands[0])?;
+        Ok((self.take_apart(op.operands[0])?, bounds, per))
+    }
+
+    fn thermometer(&mut self, op: Op<'_>, thresholds: ResourceId, cx: &PassCx<'_>) -> Result<Vec<Value>, Abort> {
+        let (words, bounds, per) = self.bounds(op, thresholds, cx)?;
         let encoder = self.rebuild.new.locs.sym(ENCODER);
         let mut bits = Vec::with_capacity(bounds.len());
         for (i, bound) in bounds.into_iter().enumerate() {
@@ -157,6 +172,98 @@ impl Expansion<'_> {
             });
         }
         Ok(bits)
+    }
+
+    /// A bit of a code is a function of its word: one table where it has at most [`TABLE_BITS`] bits, which folding then
+    /// reduces to the bits that matter; above, the comparisons at which the bit changes, of which an odd number hold.
+    fn code(
+        &mut self,
+        op: Op<'_>,
+        bits: usize,
+        thresholds: ResourceId,
+        codes: ResourceId,
+        cx: &PassCx<'_>,
+    ) -> Result<Vec<Value>, Abort> {
+        let (words, bounds, per) = self.bounds(op, thresholds, cx)?;
+        let codes = match cx.data(codes)? {
+            (_, Data::U64(codes)) if codes.len() == per + 1 && words.len().saturating_mul(bits) <= MAX_ELEMENTS => {
+                codes
+            }
+            _ => return Err(wrong(&cx.resources[codes.index()], "is not a u64 code for each interval")),
+        };
+        let width = self.rebuild.old.ty(op.operands[0]).elem_bits();
+        let encoder = self.rebuild.new.locs.sym(ENCODER);
+        let mut out = Vec::with_capacity(words.len() * bits);
+        for (&word, bounds) in words.iter().zip(bounds.chunks(per)) {
+            let inputs: Vec<Value> = match width <= TABLE_BITS {
+                true => (0..width).map(|b| self.rebuild.new.extract(word, b, Type::BIT, LocId::UNKNOWN)).collect(),
+                false => Vec::new(),
+            };
+            for bit in 0..bits {
+                let new = &mut self.rebuild.new;
+                let loc = new.locs.add(Loc::Neuron(encoder, out.len() as u32));
+                let code = |x: u64| codes[bounds.iter().filter(|b| b.holds(x)).count()] >> bit & 1;
+                if width <= TABLE_BITS {
+                    let mut table = vec![0u64; (1usize << width).div_ceil(64)];
+                    (0..1u64 << width).for_each(|x| table[x as usize / 64] |= code(x) << (x % 64));
+                    out.push(match table[..] {
+                        [table] => new.lut(table, &inputs, loc),
+                        _ => new.lut_wide(&table, &inputs, loc),
+                    });
+                    continue;
+                }
+                let mut odd = new.constant(codes[0] >> bit & 1, Type::BIT);
+                for (pair, bound) in
+                    codes.windows(2).zip(bounds).filter(|(pair, _)| (pair[0] ^ pair[1]) >> bit & 1 == 1)
+                {
+                    debug_assert_ne!(pair[0], pair[1]);
+                    let above = match *bound {
+                        Bound::Always => new.constant(1, Type::BIT),
+                        Bound::Never => continue,
+                        Bound::Above(bound) => new.push1(OpKind::GtConst { bound }, &[word], Type::BIT, loc),
+                    };
+                    odd = new.lut(0x6, &[odd, above], loc);
+                }
+                out.push(odd);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Each product is the word shifted once for each one in the weight.
+    fn matvec(&mut self, op: Op<'_>, weights: ResourceId, cx: &PassCx<'_>) -> Result<Vec<Value>, Abort> {
+        let words = self.take_apart(op.operands[0])?;
+        let weights = match cx.data(weights)? {
+            ([_, columns], Data::U32(w)) if *columns == words.len() => w,
+            _ => return Err(wrong(&cx.resources[weights.index()], "is not a u32 matrix with a column for each word")),
+        };
+        let from = self.rebuild.old.ty(op.operands[0]).elem_bits();
+        let Elem::Word(width) = self.rebuild.old.ty(op.result()).elem else {
+            return Err(wrong(&cx.resources[0], "does not make words"));
+        };
+        let new = &mut self.rebuild.new;
+        let head = new.locs.sym(HEAD);
+        let mut sums = Vec::new();
+        for (i, row) in weights.chunks(words.len()).enumerate() {
+            let loc = new.locs.add(Loc::Neuron(head, i as u32));
+            let mut parts = Vec::new();
+            for (&word, weight) in words.iter().zip(row) {
+                for shift in (0..32).filter(|s| weight >> s & 1 == 1) {
+                    parts.push(match u8::try_from(shift) {
+                        Ok(low @ 1..) => {
+                            let zeros = new.constant(0, Type::word(low));
+                            new.pack(&[zeros, word], Type::word(low + from as u8), loc)
+                        }
+                        _ => word,
+                    });
+                }
+            }
+            sums.push(match parts.is_empty() {
+                true => new.constant(0, Type::word(width)),
+                false => new.sum(&parts, width, loc),
+            });
+        }
+        Ok(sums)
     }
 
     fn lut_dense(
@@ -231,6 +338,14 @@ enum Bound {
 }
 
 impl Bound {
+    fn holds(&self, x: u64) -> bool {
+        match *self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Above(bound) => x > bound,
+        }
+    }
+
     fn of(threshold: f64, width: u8) -> Self {
         let max = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
         match threshold.floor() {

@@ -103,11 +103,14 @@ fn readers(f: &Func, input: Value) -> Result<Vec<ResourceId>, Abort> {
     let mut ids = Vec::new();
     for (_, op) in f.ops().filter(|(_, op)| op.operands.contains(&input)) {
         match op.kind {
-            OpKind::Thermometer { thresholds } if !ids.contains(&thresholds) => ids.push(thresholds),
-            OpKind::Thermometer { .. } => {}
+            OpKind::Thermometer { thresholds } | OpKind::Code { thresholds, .. } => {
+                if !ids.contains(&thresholds) {
+                    ids.push(thresholds);
+                }
+            }
             _ => {
                 let text = format!("{} reads real numbers", op.info().mnemonic);
-                let help = "only enc.thermometer can read codes instead";
+                let help = "only encoders can read codes instead";
                 return Err(Box::new(Diagnostic::error(&REAL_INPUT, text).help(help)));
             }
         }
@@ -259,11 +262,14 @@ fn rebuild(f: &Func, input: Value, bits: u8, whole: &[(ResourceId, ResourceId)])
         rebuild.set(port.value, value);
     }
     for (id, op) in f.ops() {
+        let whole = |thresholds: ResourceId| whole.iter().find(|(old, _)| *old == thresholds).map(|&(_, new)| new);
         let new = match op.kind {
-            OpKind::Thermometer { thresholds } if op.operands.contains(&input) => whole
-                .iter()
-                .find(|(old, _)| *old == thresholds)
-                .map(|&(_, new)| OpKind::Thermometer { thresholds: new }),
+            OpKind::Thermometer { thresholds } if op.operands.contains(&input) => {
+                whole(thresholds).map(|thresholds| OpKind::Thermometer { thresholds })
+            }
+            OpKind::Code { bits, thresholds, codes } if op.operands.contains(&input) => {
+                whole(thresholds).map(|thresholds| OpKind::Code { bits, thresholds, codes })
+            }
             _ => None,
         };
         rebuild.copy(id);

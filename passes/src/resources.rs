@@ -48,6 +48,8 @@ pub fn wrong(resource: &Resource, what: &str) -> Abort {
 fn of_op(kind: &mut OpKind) -> [Option<&mut ResourceId>; 2] {
     match kind {
         OpKind::Thermometer { thresholds } => [Some(thresholds), None],
+        OpKind::Code { thresholds, codes, .. } => [Some(thresholds), Some(codes)],
+        OpKind::MatVec { weights } => [Some(weights), None],
         OpKind::LutDense { connections, tables, .. } => [Some(connections), Some(tables)],
         _ => [None, None],
     }

@@ -218,6 +218,8 @@ impl Flattener<'_> {
             | OpKind::Extract { .. }
             | OpKind::Pack {}
             | OpKind::Thermometer { .. }
+            | OpKind::Code { .. }
+            | OpKind::MatVec { .. }
             | OpKind::LutDense { .. }
             | OpKind::GroupSum { .. }
             | OpKind::Argmax { .. }

@@ -124,7 +124,7 @@ struct Said {
 
 fn of_trainer(model: &Model, test: &Split) -> Outcome<Said> {
     let said = predict(model, &test.x)?;
-    Ok(Said { who: "trainer", classes: said.classes, scores: said.scores.into_iter().map(u64::from).collect() })
+    Ok(Said { who: "trainer", classes: said.classes, scores: said.scores })
 }
 
 fn of_module(who: &'static str, module: &Module, engine: Engine, test: &Split) -> Outcome<Said> {

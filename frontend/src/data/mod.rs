@@ -45,6 +45,8 @@ pub struct Dataset {
     pub train: Split,
     /// Read once, at the end.
     pub test: Split,
+    /// What a teacher says of the training samples, `[N, classes]`: probabilities, for distillation.
+    pub soft: Option<Vec<f32>>,
 }
 
 impl Features {

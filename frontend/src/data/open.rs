@@ -55,7 +55,7 @@ impl Dataset {
         if classes < 2 {
             return refused(&codes::DATA_LABELS, "every sample is of class 0".into());
         }
-        Ok(Self { name: name.into(), shape, classes, train, test })
+        Ok(Self { name: name.into(), shape, classes, train, test, soft: None })
     }
 }
 
@@ -142,7 +142,19 @@ fn from_npz(bytes: &[u8], file: &str, name: &str) -> Result<Dataset> {
     }
     let mut part = |x: &str, y: &str| half(npz.get(x)?, file, x, &npz.get(y)?, file, y);
     if split {
-        return Dataset::new(name, file, part("x_train", "y_train")?, part("x_test", "y_test")?);
+        let mut set = Dataset::new(name, file, part("x_train", "y_train")?, part("x_test", "y_test")?)?;
+        if npz.contains("p_train") {
+            let soft = npz.get("p_train")?;
+            if soft.shape != [set.train.len(), set.classes] {
+                let message = format!("shape {:?} is not [{}, {}]", soft.shape, set.train.len(), set.classes);
+                return Err(refused(&codes::DATA_SHAPE, file, "p_train", message));
+            }
+            set.soft = match soft.into_features(file, "p_train")? {
+                Features::F32(soft) => Some(soft),
+                Features::U8(soft) => Some(soft.into_iter().map(f32::from).collect()),
+            };
+        }
+        return Ok(set);
     }
     let (shape, all) = part("x", "y")?;
     let features = shape.iter().product();
@@ -238,6 +250,11 @@ mod tests {
         let set = Dataset::open(&path.display().to_string()).unwrap();
         assert_eq!((set.name.as_str(), set.classes, set.train.len(), set.test.len()), ("a", 2, 3, 1));
         assert_eq!(set.test.x, Features::F32(vec![0.0, 1.0]));
+        let soft = |n: usize| array(&[n, 2], Elements::F32(vec![0.5; 2 * n]));
+        put(&[("x_train", x(3)), ("y_train", y(3)), ("x_test", x(1)), ("y_test", y(1)), ("p_train", soft(3))]);
+        assert_eq!(Dataset::open(&path.display().to_string()).unwrap().soft, Some(vec![0.5; 6]));
+        put(&[("x_train", x(3)), ("y_train", y(3)), ("x_test", x(1)), ("y_test", y(1)), ("p_train", soft(2))]);
+        assert_eq!(code(&path), "BL1209");
         put(&[("x", x(20)), ("y", y(20))]);
         let set = Dataset::open(&path.display().to_string()).unwrap();
         assert_eq!((set.train.len(), set.test.len(), set.features()), (16, 4, 2));

@@ -11,7 +11,8 @@ mod tests;
 mod write;
 
 use blc_ir::diag::{Code, Diagnostic, Place, Result};
-use blc_ir::{table, types::Type};
+use blc_ir::table;
+use blc_ir::types::{Type, bits_for, bits_for_products};
 
 pub use resources::load_resources;
 
@@ -55,6 +56,15 @@ pub enum Layer {
         /// `[features, bits]`.
         thresholds: Thresholds,
     },
+    /// Bit `feature*bits + b` is bit `b` of `codes[n]`, where `n` thresholds of the feature lie below `x`.
+    Code {
+        /// Bits per feature, 1..=64.
+        bits: usize,
+        /// `[features, levels - 1]`.
+        thresholds: Thresholds,
+        /// `[levels]`, the same for every feature.
+        codes: Vec<u64>,
+    },
     /// `nodes` lookup tables of `fan_in` inputs.
     Lut {
         /// Inputs per node, 1..=16.
@@ -68,6 +78,13 @@ pub enum Layer {
     GroupSum {
         /// How many.
         groups: usize,
+    },
+    /// A matrix times the sums of `groups` contiguous, equal groups of bits: score `c` is `Σ_g weights[c][g] sum[g]`.
+    GroupDsp {
+        /// How many, and how many scores.
+        groups: usize,
+        /// `[groups, groups]`, row-major.
+        weights: Vec<u32>,
     },
     /// Index of the largest score, ties to the lowest index.
     Argmax,
@@ -87,20 +104,26 @@ pub struct Model {
 }
 
 /// Which tensors of a file a model's data are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TensorNames {
     /// Thresholds of the encoder, empty where there is none.
     pub thresholds: String,
+    /// Codes of the encoder, empty where there are none.
+    pub codes: String,
+    /// Weights of the head, empty where there are none.
+    pub weights: String,
     /// Connections and tables of each LUT layer.
     pub luts: Vec<(String, String)>,
 }
 
 impl TensorNames {
-    /// The names that [`Model::write`] gives: `enc.thresholds`, `l0.connections`, `l0.tables`, `l1.…`.
+    /// The names that [`Model::write`] gives: `enc.thresholds`, `enc.codes`, `head.weights`, `l0.connections`, `l0.tables`, `l1.…`.
     pub fn standard(model: &Model) -> Self {
         let luts = model.layers.iter().filter(|l| matches!(l, Layer::Lut { .. })).count();
         Self {
             thresholds: "enc.thresholds".into(),
+            codes: "enc.codes".into(),
+            weights: "head.weights".into(),
             luts: (0..luts).map(|i| (format!("l{i}.connections"), format!("l{i}.tables"))).collect(),
         }
     }
@@ -127,7 +150,9 @@ impl Layer {
         match self {
             Self::Thermometer { .. } => "thermometer",
             Self::Lut { .. } => "lut",
+            Self::Code { .. } => "code",
             Self::GroupSum { .. } => "group_sum",
+            Self::GroupDsp { .. } => "group_dsp",
             Self::Argmax => "argmax",
         }
     }
@@ -137,7 +162,10 @@ impl Layer {
         match self {
             Self::Thermometer { thresholds, .. } => thresholds.len(),
             Self::Lut { fan_in, connections, .. } => connections.len() / (*fan_in).max(1),
-            Self::GroupSum { groups } => *groups,
+            Self::Code { bits, thresholds, codes } => {
+                (thresholds.len() / codes.len().saturating_sub(1).max(1)).saturating_mul(*bits)
+            }
+            Self::GroupSum { groups } | Self::GroupDsp { groups, .. } => *groups,
             Self::Argmax => width.min(1),
         }
     }
@@ -162,7 +190,7 @@ impl Model {
     /// Number of classes, where the model ends in scores or a class.
     pub fn classes(&self) -> Option<usize> {
         self.layers.iter().find_map(|layer| match layer {
-            Layer::GroupSum { groups } => Some(*groups),
+            Layer::GroupSum { groups } | Layer::GroupDsp { groups, .. } => Some(*groups),
             _ => None,
         })
     }
@@ -174,8 +202,8 @@ impl Model {
 
     /// The same network on the bits that its encoder makes: `[features * bits]` inputs of type bit.
     pub fn without_encoder(mut self) -> Self {
-        if let Some(Layer::Thermometer { thresholds, .. }) = self.layers.first() {
-            self.shape = vec![thresholds.len()];
+        if let Some(Layer::Thermometer { .. } | Layer::Code { .. }) = self.layers.first() {
+            self.shape = vec![self.width_after(0)];
             self.dtype = Dtype::Bit;
             self.layers.remove(0);
         }
@@ -184,7 +212,7 @@ impl Model {
 
     /// The same network without its sums and argmax: it ends in the bits of the last LUT layer.
     pub fn without_head(mut self) -> Self {
-        self.layers.retain(|l| !matches!(l, Layer::GroupSum { .. } | Layer::Argmax));
+        self.layers.retain(|l| !matches!(l, Layer::GroupSum { .. } | Layer::GroupDsp { .. } | Layer::Argmax));
         self
     }
 
@@ -192,10 +220,10 @@ impl Model {
     ///
     /// The input has one to three dimensions and a size the IR can express; an encoder stands first, exactly where
     /// the input is not bits, and its thresholds are finite and do not fall; every LUT layer has 1 to 16 inputs, connections
-    /// inside the layer before and no table bits past `2^k`; at most one `group_sum` follows, dividing the width, then at
+    /// inside the layer before and no table bits past `2^k`; at most one `group_sum` or `group_dsp` follows, dividing the width, then at
     /// most one `argmax`. It does not check that the network predicts anything.
     ///
-    /// Errors: `BL1017`, `BL1021`, `BL1022`, `BL1030` to `BL1039`.
+    /// Errors: `BL1017`, `BL1021`, `BL1022`, `BL1030` to `BL1040`.
     pub fn validate(&self) -> Result<()> {
         self.check().map_err(|wrong| wrong.in_file(&format!("model `{}`", self.name)))
     }
@@ -236,7 +264,7 @@ impl Model {
             let message = format!("a sample of shape {shape:?} is larger than {} bits", Type::MAX_BITS);
             return Err(Wrong::new(&codes::MODEL_SIZE, "input", message));
         }
-        let encoded = matches!(self.layers.first(), Some(Layer::Thermometer { .. }));
+        let encoded = matches!(self.layers.first(), Some(Layer::Thermometer { .. } | Layer::Code { .. }));
         if encoded == (self.dtype == Dtype::Bit) && !self.layers.is_empty() {
             let (message, help) = if encoded {
                 ("bits need no encoder", "remove the `thermometer` layer, or set \"dtype\" to \"u8\" or \"f32\"")
@@ -252,16 +280,32 @@ impl Model {
         let order = |message: &str, help: &str| Err(Wrong::new(&codes::LAYER_ORDER, "", message).help(help));
         match (layer, previous) {
             (Layer::Thermometer { bits, thresholds }, None) => self.check_thermometer(*bits, thresholds),
-            (Layer::Thermometer { .. }, Some(_)) => order("an encoder after the first layer", "put it first"),
-            (Layer::Argmax, Some(Layer::GroupSum { .. })) => Ok(()),
+            (Layer::Code { bits, thresholds, codes: values }, None) => {
+                self.check_thermometer(values.len().saturating_sub(1), thresholds)?;
+                check_codes(*bits, values)?;
+                match self.features().checked_mul(*bits) {
+                    Some(width) if width as u64 <= Type::MAX_BITS => Ok(()),
+                    _ => {
+                        Err(Wrong::new(&codes::MODEL_SIZE, "codes", "an encoder of more bits than the IR can express"))
+                    }
+                }
+            }
+            (Layer::Thermometer { .. } | Layer::Code { .. }, Some(_)) => {
+                order("an encoder after the first layer", "put it first")
+            }
+            (Layer::Argmax, Some(Layer::GroupSum { .. } | Layer::GroupDsp { .. })) => Ok(()),
             (Layer::Argmax, _) => {
                 order("argmax of something that is not scores", "put a `group_sum` directly before it")
             }
-            (_, Some(Layer::GroupSum { .. } | Layer::Argmax)) => {
+            (_, Some(Layer::GroupSum { .. } | Layer::GroupDsp { .. } | Layer::Argmax)) => {
                 order("scores are followed by nothing but argmax", "put `group_sum` after all `lut` layers")
             }
             (Layer::Lut { fan_in, connections, tables }, _) => check_lut(*fan_in, connections, tables, width),
             (Layer::GroupSum { groups }, _) => check_group_sum(*groups, width),
+            (Layer::GroupDsp { groups, weights }, _) => {
+                check_group_sum(*groups, width)?;
+                check_weights(*groups, weights, width / groups)
+            }
         }
     }
 
@@ -366,6 +410,32 @@ fn check_group_sum(groups: usize, width: usize) -> Result<(), Wrong> {
         let message = format!("{width} bits do not fall into {groups} equal groups");
         return Err(Wrong::new(&codes::GROUPS, "groups", message)
             .help(format!("give the last layer a multiple of {groups} nodes")));
+    }
+    Ok(())
+}
+
+fn check_codes(bits: usize, values: &[u64]) -> Result<(), Wrong> {
+    if !(1..=64).contains(&bits) {
+        return Err(Wrong::new(&codes::CODES, "bits", format!("codes of {bits} bits; they have 1 to 64")));
+    }
+    match values.iter().position(|&c| bits < 64 && c >> bits != 0) {
+        Some(i) => Err(Wrong::new(
+            &codes::CODES,
+            "codes",
+            format!("code {i} is {:#x}, which does not fit {bits} bits", values[i]),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_weights(groups: usize, weights: &[u32], size: usize) -> Result<(), Wrong> {
+    if groups.checked_mul(groups) != Some(weights.len()) {
+        let message = format!("{} weights are not [{groups}, {groups}]", weights.len());
+        return Err(Wrong::new(&codes::TENSOR_SHAPE, "weights", message));
+    }
+    let width = usize::from(bits_for(size as u64));
+    if bits_for_products(weights, groups, width).is_none() {
+        return Err(Wrong::new(&codes::MODEL_SIZE, "weights", "scores above 2^64"));
     }
     Ok(())
 }

@@ -20,19 +20,19 @@ pub(super) const VERSION: u64 = 1;
 /// Largest file: a million nodes of 16 inputs would need 8 GB, one of 6 inputs 32 MB.
 pub(super) const MAX_FILE: u64 = 2 << 30;
 
-const KINDS: &[&str] = &["thermometer", "lut", "group_sum", "argmax"];
+const KINDS: &[&str] = &["thermometer", "code", "lut", "group_sum", "group_dsp", "argmax"];
 
 impl Model {
     /// Reads a model file of at most 2 GiB and checks all of it.
     ///
-    /// Errors: `BL1001` and `BL1003` for the file, `BL1010` to `BL1039` for what is in it.
+    /// Errors: `BL1001` and `BL1003` for the file, `BL1010` to `BL1040` for what is in it.
     pub fn read(path: &Path) -> Result<Self> {
         Self::from_bytes(&files::read_bounded(path, MAX_FILE)?, &files::display(path))
     }
 
     /// Reads a model as [`Model::from_bytes`] does, and says which tensors of the file its data are.
     ///
-    /// Errors: `BL1010` to `BL1039`.
+    /// Errors: `BL1010` to `BL1040`.
     pub fn from_bytes_with_names(bytes: &[u8], name: &str) -> Result<(Self, TensorNames)> {
         let checked = read(bytes).and_then(|(model, names)| model.check().map(|()| (model, names)));
         checked.map_err(|wrong| wrong.in_file(name))
@@ -40,7 +40,7 @@ impl Model {
 
     /// Reads a model from the bytes of a file; `name` is what diagnostics call that file.
     ///
-    /// Errors: `BL1010` to `BL1039`.
+    /// Errors: `BL1010` to `BL1040`.
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
         Self::from_bytes_with_names(bytes, name).map(|(model, _)| model)
     }
@@ -70,7 +70,7 @@ fn read(bytes: &[u8]) -> Result<(Model, TensorNames), Wrong> {
     input.only(&["shape", "dtype"])?;
     let mut read =
         Model { name: model.string("name")?.to_owned(), shape: shape(&input)?, dtype: dtype(&input)?, layers: vec![] };
-    let mut names = TensorNames { thresholds: String::new(), luts: Vec::new() };
+    let mut names = TensorNames::default();
     let features = read.features();
     let mut width = features;
     for (index, layer) in model.list("layers")?.iter().enumerate() {
@@ -81,6 +81,11 @@ fn read(bytes: &[u8]) -> Result<(Model, TensorNames), Wrong> {
             Layer::Lut { .. } => {
                 names.luts.push((fields.string("connections")?.to_owned(), fields.string("tables")?.to_owned()));
             }
+            Layer::Code { .. } => {
+                names.thresholds = fields.string("thresholds")?.to_owned();
+                names.codes = fields.string("codes")?.to_owned();
+            }
+            Layer::GroupDsp { .. } => names.weights = fields.string("weights")?.to_owned(),
             Layer::GroupSum { .. } | Layer::Argmax => {}
         }
         width = layer.width(width);
@@ -113,19 +118,32 @@ fn read_layer<'a>(
     match fields.string("kind")? {
         "thermometer" => {
             fields.only(&["kind", "thresholds"])?;
-            let tensor = fields.tensor(file, "thresholds")?;
-            let &[rows, bits] = tensor.shape.as_slice() else {
-                return Err(tensor.shape_error(&format!("[{features}, bits]")));
-            };
-            if rows != features {
-                return Err(tensor.shape_error(&format!("[{features}, bits]")));
-            }
-            let thresholds = match tensor.dtype {
-                TensorType::U8 => Thresholds::U8(tensor.bytes.to_vec()),
-                TensorType::F32 => Thresholds::F32(tensor.numbers(f32::from_le_bytes)),
-                _ => return Err(tensor.dtype_error("f32 or u8")),
-            };
+            let (bits, thresholds) = read_thresholds(fields, file, features)?;
             Ok(Layer::Thermometer { bits, thresholds })
+        }
+        "code" => {
+            fields.only(&["kind", "bits", "thresholds", "codes"])?;
+            let (steps, thresholds) = read_thresholds(fields, file, features)?;
+            let tensor = fields.tensor(file, "codes")?;
+            if tensor.dtype != TensorType::U64 {
+                return Err(tensor.dtype_error("u64"));
+            }
+            if tensor.shape != [steps + 1] {
+                return Err(tensor.shape_error(&format!("[{}], one code more than thresholds", steps + 1)));
+            }
+            Ok(Layer::Code { bits: fields.count("bits")?, thresholds, codes: tensor.numbers(u64::from_le_bytes) })
+        }
+        "group_dsp" => {
+            fields.only(&["kind", "groups", "weights"])?;
+            let groups = fields.count("groups")?;
+            let tensor = fields.tensor(file, "weights")?;
+            if tensor.dtype != TensorType::U32 {
+                return Err(tensor.dtype_error("u32"));
+            }
+            if tensor.shape != [groups, groups] {
+                return Err(tensor.shape_error(&format!("[{groups}, {groups}]")));
+            }
+            Ok(Layer::GroupDsp { groups, weights: tensor.numbers(u32::from_le_bytes) })
         }
         "lut" => {
             fields.only(&["kind", "fan_in", "connections", "tables"])?;
@@ -141,6 +159,27 @@ fn read_layer<'a>(
         }
         other => Err(fields.unknown(&codes::LAYER_KIND, &format!("unknown kind of layer `{other}`"), other, KINDS)),
     }
+}
+
+/// Thresholds of each feature, and the thresholds.
+fn read_thresholds(
+    fields: &Fields<'_>,
+    file: &mut Container<'_>,
+    features: usize,
+) -> Result<(usize, Thresholds), Wrong> {
+    let tensor = fields.tensor(file, "thresholds")?;
+    let &[rows, bits] = tensor.shape.as_slice() else {
+        return Err(tensor.shape_error(&format!("[{features}, bits]")));
+    };
+    if rows != features {
+        return Err(tensor.shape_error(&format!("[{features}, bits]")));
+    }
+    let thresholds = match tensor.dtype {
+        TensorType::U8 => Thresholds::U8(tensor.bytes.to_vec()),
+        TensorType::F32 => Thresholds::F32(tensor.numbers(f32::from_le_bytes)),
+        _ => return Err(tensor.dtype_error("f32 or u8")),
+    };
+    Ok((bits, thresholds))
 }
 
 fn read_lut<'a>(fields: &Fields<'_>, file: &mut Container<'a>, width: usize) -> Result<Layer, Wrong> {

@@ -96,6 +96,110 @@ fn round_trip() {
     assert_eq!(Model::read(&path).unwrap(), model);
 }
 
+/// Two features in Gray code of two bits, and a head with weights.
+fn coded() -> Model {
+    Model {
+        name: "coded".into(),
+        shape: vec![2],
+        dtype: Dtype::F32,
+        layers: vec![
+            Layer::Code {
+                bits: 2,
+                thresholds: Thresholds::F32(vec![1.0, 2.0, 3.0, -1.0, 0.0, 1.0]),
+                codes: vec![0, 1, 3, 2],
+            },
+            Layer::Lut { fan_in: 1, connections: vec![0, 1, 2, 3], tables: vec![2; 4] },
+            Layer::GroupDsp { groups: 2, weights: vec![3, 0, 1, 7] },
+            Layer::Argmax,
+        ],
+    }
+}
+
+#[test]
+fn codes_and_weights_round_trip_and_are_checked() {
+    let good = coded();
+    let bytes = good.to_bytes().unwrap();
+    let (read, names) = Model::from_bytes_with_names(&bytes, "m").unwrap();
+    assert_eq!((read, names.codes.as_str(), names.weights.as_str()), (good.clone(), "enc.codes", "head.weights"));
+    assert_eq!((good.width_after(0), good.classes()), (4, Some(2)));
+    let bare = good.clone().without_encoder().without_head();
+    assert_eq!((bare.shape.as_slice(), bare.dtype, bare.layers.len()), (&[4][..], Dtype::Bit, 1));
+    type Change = fn(&mut Layer);
+    let cases: [(usize, Change, &str); 7] = [
+        (
+            0,
+            |l| {
+                if let Layer::Code { codes, .. } = l {
+                    codes[2] = 4
+                }
+            },
+            "BL1040",
+        ),
+        (
+            0,
+            |l| {
+                if let Layer::Code { bits, .. } = l {
+                    *bits = 0
+                }
+            },
+            "BL1040",
+        ),
+        (
+            0,
+            |l| {
+                if let Layer::Code { bits, .. } = l {
+                    *bits = 65
+                }
+            },
+            "BL1040",
+        ),
+        (
+            0,
+            |l| {
+                if let Layer::Code { codes, .. } = l {
+                    codes.push(0)
+                }
+            },
+            "BL1022",
+        ),
+        (
+            0,
+            |l| {
+                if let Layer::Code { thresholds: Thresholds::F32(t), .. } = l {
+                    t.swap(0, 1)
+                }
+            },
+            "BL1033",
+        ),
+        (
+            2,
+            |l| {
+                if let Layer::GroupDsp { weights, .. } = l {
+                    weights.push(0)
+                }
+            },
+            "BL1022",
+        ),
+        (
+            2,
+            |l| {
+                if let Layer::GroupDsp { groups, .. } = l {
+                    *groups = 3
+                }
+            },
+            "BL1036",
+        ),
+    ];
+    for (layer, change, code) in cases {
+        let mut model = good.clone();
+        change(&mut model.layers[layer]);
+        assert_eq!(model.validate().unwrap_err().code.id, code);
+    }
+    let mut twice = good;
+    twice.layers.insert(1, twice.layers[0].clone());
+    assert_eq!(twice.validate().unwrap_err().code.id, "BL1035");
+}
+
 #[test]
 fn the_metadata_is_that_of_the_format() {
     let bytes = small().to_bytes().unwrap();
@@ -257,7 +361,7 @@ fn misspelt_words_get_a_suggestion() {
     assert_eq!(help(|m| m["layers"][0]["kind"] = json!("groupsum")), "did you mean `group_sum`?");
     assert_eq!(help(|m| m["layers"][0]["fanin"] = json!(1)), "did you mean `fan_in`?");
     let all = help(|m| m["layers"][0]["kind"] = json!("convolution"));
-    assert_eq!(all, "known are `thermometer`, `lut`, `group_sum`, `argmax`");
+    assert_eq!(all, "known are `thermometer`, `code`, `lut`, `group_sum`, `group_dsp`, `argmax`");
     assert!(help(|m| m["layers"][0]["kind"] = json!("x".repeat(1 << 16))).starts_with("known are"));
 }
 

@@ -35,7 +35,7 @@ impl View for Tensor {
 }
 
 impl Model {
-    /// The file's bytes. Tensors are named `enc.thresholds`, `l0.connections`, `l0.tables`, `l1.…`.
+    /// The file's bytes. Tensors are named `enc.thresholds`, `enc.codes`, `head.weights`, `l0.connections`, `l0.tables`, `l1.…`.
     ///
     /// Errors: those of [`Model::validate`]: only models that can be read back are written.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
@@ -46,7 +46,7 @@ impl Model {
         let mut layers = Vec::new();
         for layer in &self.layers {
             let lut = if matches!(layer, Layer::Lut { .. }) { luts.next() } else { None };
-            layers.push(write_layer(layer, &names.thresholds, lut, &mut tensors));
+            layers.push(write_layer(layer, &names, lut, &mut tensors));
         }
         let metadata = json!({
             "version": VERSION,
@@ -72,22 +72,27 @@ impl Model {
 /// The JSON of a layer; what it holds goes to `tensors`.
 fn write_layer(
     layer: &Layer,
-    thresholds_name: &str,
+    names: &TensorNames,
     lut_names: Option<&(String, String)>,
     tensors: &mut Vec<(String, Tensor)>,
 ) -> Value {
     let kind = layer.kind();
     match (layer, lut_names) {
         (Layer::Thermometer { bits, thresholds }, _) => {
-            let shape = vec![thresholds.len() / (*bits).max(1), *bits];
-            let tensor = match thresholds {
-                Thresholds::U8(t) => Tensor { dtype: TensorType::U8, shape, bytes: t.clone() },
-                Thresholds::F32(t) => {
-                    Tensor { dtype: TensorType::F32, shape, bytes: little_endian(t, f32::to_le_bytes) }
-                }
-            };
-            tensors.push((thresholds_name.to_owned(), tensor));
-            json!({"kind": kind, "thresholds": thresholds_name})
+            tensors.push((names.thresholds.clone(), write_thresholds(*bits, thresholds)));
+            json!({"kind": kind, "thresholds": names.thresholds})
+        }
+        (Layer::Code { bits, thresholds, codes }, _) => {
+            tensors.push((names.thresholds.clone(), write_thresholds(codes.len().saturating_sub(1), thresholds)));
+            let bytes = little_endian(codes, u64::to_le_bytes);
+            tensors.push((names.codes.clone(), Tensor { dtype: TensorType::U64, shape: vec![codes.len()], bytes }));
+            json!({"kind": kind, "bits": bits, "thresholds": names.thresholds, "codes": names.codes})
+        }
+        (Layer::GroupDsp { groups, weights }, _) => {
+            let bytes = little_endian(weights, u32::to_le_bytes);
+            let tensor = Tensor { dtype: TensorType::U32, shape: vec![*groups, *groups], bytes };
+            tensors.push((names.weights.clone(), tensor));
+            json!({"kind": kind, "groups": groups, "weights": names.weights})
         }
         (Layer::Lut { fan_in, connections, tables }, Some((wires_name, tables_name))) => {
             let nodes = connections.len() / (*fan_in).max(1);
@@ -100,6 +105,14 @@ fn write_layer(
         }
         (Layer::GroupSum { groups }, _) => json!({"kind": kind, "groups": groups}),
         (Layer::Lut { .. } | Layer::Argmax, _) => json!({"kind": kind}),
+    }
+}
+
+fn write_thresholds(bits: usize, thresholds: &Thresholds) -> Tensor {
+    let shape = vec![thresholds.len() / bits.max(1), bits];
+    match thresholds {
+        Thresholds::U8(t) => Tensor { dtype: TensorType::U8, shape, bytes: t.clone() },
+        Thresholds::F32(t) => Tensor { dtype: TensorType::F32, shape, bytes: little_endian(t, f32::to_le_bytes) },
     }
 }
 

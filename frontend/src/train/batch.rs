@@ -1,7 +1,7 @@
 //! Which samples a step sees, and how they are varied.
 
+use super::augment::Variation;
 use super::config::Config;
-use super::encoder::Shift;
 use super::rng::{Stream, Use};
 
 /// Numbers of the samples that are trained on and of those that are held out.
@@ -37,7 +37,7 @@ impl Holdout {
 /// The batches of one epoch: all samples in random order, those left over at the end skipped.
 pub struct Epoch {
     order: Vec<u32>,
-    shifts: Vec<Shift>,
+    variations: Vec<Variation>,
     batch: usize,
 }
 
@@ -46,23 +46,18 @@ impl Epoch {
     pub fn draw(config: &Config, batch: usize, samples: &[u32], shape: &[usize], epoch: usize) -> Self {
         let mut order = samples.to_vec();
         Stream::new(config.seed, Use::Order, epoch).shuffle(&mut order);
-        let mut shifts = Vec::new();
-        if let (1.., [.., rows, columns]) = (config.augment.shift, shape) {
+        let mut variations = Vec::new();
+        if let (true, [.., rows, columns]) = (Variation::wanted(&config.augment), shape) {
             let mut rng = Stream::new(config.seed, Use::Augment, epoch);
-            let most = config.augment.shift;
-            let mut offset = || rng.below(2 * most + 1) as isize - most as isize;
-            shifts = order
-                .iter()
-                .map(|_| Shift { rows: *rows, columns: *columns, down: offset(), right: offset() })
-                .collect();
+            variations = order.iter().map(|_| Variation::draw(&config.augment, *rows, *columns, &mut rng)).collect();
         }
-        Self { order, shifts, batch }
+        Self { order, variations, batch }
     }
 
-    /// The batches: numbers of the samples, and how each is moved.
-    pub fn batches(&self) -> impl Iterator<Item = (&[u32], Option<&[Shift]>)> {
-        let shifts = |i: usize| (!self.shifts.is_empty()).then(|| &self.shifts[i * self.batch..][..self.batch]);
-        self.order.chunks_exact(self.batch).enumerate().map(move |(i, samples)| (samples, shifts(i)))
+    /// The batches: numbers of the samples, and how each is varied.
+    pub fn batches(&self) -> impl Iterator<Item = (&[u32], Option<&[Variation]>)> {
+        let varied = |i: usize| (!self.variations.is_empty()).then(|| &self.variations[i * self.batch..][..self.batch]);
+        self.order.chunks_exact(self.batch).enumerate().map(move |(i, samples)| (samples, varied(i)))
     }
 }
 
@@ -88,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_epoch_visits_samples_once_in_an_order_of_its_own() {
-        let config = Config { augment: Augment { shift: 2 }, ..Config::default() };
+        let config = Config { augment: Augment { shift: 2, ..Augment::default() }, ..Config::default() };
         let samples: Vec<u32> = (100..150).collect();
         let visit = |epoch| -> (Vec<u32>, Vec<[isize; 2]>) {
             let epoch = Epoch::draw(&config, 16, &samples, &[8, 8], epoch);

@@ -12,14 +12,14 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
-use super::network::Network;
+use super::optim::Parameter;
 use super::report::{Accuracy, EpochReport};
 use super::{internal, tensors};
 use crate::data::{Dataset, Features};
 use crate::{codes, files};
 
 /// Changes whenever the same configuration and data would train otherwise than before.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const KEY: &str = "blc_checkpoint";
 
 /// Where a run is, besides the parameters and their moments.
@@ -72,10 +72,10 @@ pub fn fingerprint(config: &Config, data: &Dataset) -> Result<String> {
 }
 
 /// Writes the state, completely or not at all.
-pub fn save(path: &Path, fingerprint: &str, network: &Network, progress: &Progress) -> Result<()> {
+pub fn save(path: &Path, fingerprint: &str, parameters: &[(String, &Parameter)], progress: &Progress) -> Result<()> {
     let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-    for (i, (name, parameter)) in network.parameters().enumerate() {
+    for (i, (name, parameter)) in parameters.iter().enumerate() {
         let value = tensors::copy(&parameter.var).map_err(internal)?;
         if let Some(best) = &progress.best {
             entries.push((format!("best.{name}"), bytes(&best.values[i])));
@@ -83,7 +83,7 @@ pub fn save(path: &Path, fingerprint: &str, network: &Network, progress: &Progre
         let [mean, square] = &parameter.state().moments;
         entries.push((format!("{name}.mean"), bytes(mean)));
         entries.push((format!("{name}.square"), bytes(square)));
-        entries.push((name, bytes(&value)));
+        entries.push((name.clone(), bytes(&value)));
     }
     let header = Header {
         version: VERSION,
@@ -102,13 +102,13 @@ pub fn save(path: &Path, fingerprint: &str, network: &Network, progress: &Progre
 }
 
 /// Puts a saved state into a freshly made network.
-pub fn load(path: &Path, fingerprint: &str, network: &Network) -> Result<Progress> {
+pub fn load(path: &Path, fingerprint: &str, parameters: &[(String, &Parameter)]) -> Result<Progress> {
     let refuse = |what: &str, help: &str| {
         let d = Diagnostic::error(&codes::TRAIN_CHECKPOINT, what).in_file(files::display(path), "").help(help);
         Box::new(d)
     };
     let damaged = |_| refuse("not a checkpoint, or a damaged one", "start again without --resume");
-    let numbers: usize = network.parameters().map(|(_, p)| p.len()).sum();
+    let numbers: usize = parameters.iter().map(|(_, p)| p.len()).sum();
     let file = files::read_bounded(path, numbers as u64 * 16 + (1 << 24))?;
     let (_, metadata) = SafeTensors::read_metadata(&file).map_err(|e| damaged(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| damaged(String::new()))?;
@@ -133,9 +133,9 @@ pub fn load(path: &Path, fingerprint: &str, network: &Network) -> Result<Progres
         Ok(numbers)
     };
     let mut best = header.best.map(|b| Best { epoch: b.epoch, accuracy: b.accuracy, values: Vec::new() });
-    for (name, parameter) in network.parameters() {
+    for (name, parameter) in parameters {
         let len = parameter.len();
-        set(&parameter.var, &read(&name, len)?)?;
+        set(&parameter.var, &read(name, len)?)?;
         parameter.state().moments = [read(&format!("{name}.mean"), len)?, read(&format!("{name}.square"), len)?];
         if let Some(best) = &mut best {
             best.values.push(read(&format!("best.{name}"), len)?);
@@ -145,13 +145,13 @@ pub fn load(path: &Path, fingerprint: &str, network: &Network) -> Result<Progres
 }
 
 /// Values of all parameters, in their order.
-pub fn values(network: &Network) -> Result<Vec<Vec<f32>>> {
-    network.parameters().map(|(_, p)| tensors::copy(&p.var).map_err(internal)).collect()
+pub fn values(parameters: &[(String, &Parameter)]) -> Result<Vec<Vec<f32>>> {
+    parameters.iter().map(|(_, p)| tensors::copy(&p.var).map_err(internal)).collect()
 }
 
 /// Sets all parameters.
-pub fn restore(network: &Network, values: &[Vec<f32>]) -> Result<()> {
-    network.parameters().zip(values).try_for_each(|((_, p), values)| set(&p.var, values))
+pub fn restore(parameters: &[(String, &Parameter)], values: &[Vec<f32>]) -> Result<()> {
+    parameters.iter().zip(values).try_for_each(|((_, p), values)| set(&p.var, values))
 }
 
 fn set(var: &candle_core::Var, values: &[f32]) -> Result<()> {

@@ -1,38 +1,106 @@
-//! From features to bits: thermometers fitted to the training samples, and packing of samples into words.
+//! From features to bits: encoders fitted to the training samples.
+//!
+//! Every encoder is a row of rising thresholds for each feature, and what the number of thresholds below the feature's
+//! value says: a thermometer has one bit a threshold, any other a code for each number. The published formulas quantise
+//! with `floor`; here the value at which each step begins is solved for once, when fitting.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::config::{self, EncoderKind, Scope};
-use super::kernel::{LANES, exceeds};
+use super::config::{self, EncoderKind as Kind, Scope};
+use super::kernel::LANES;
+use super::pack::{Code, Packer};
 use crate::data::Features;
-use crate::model::Thresholds;
+use crate::model::{Layer, Thresholds};
 
-/// Thresholds of all features.
+/// A fitted encoder.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Encoder {
     /// Bits per feature.
     pub bits: usize,
-    /// `[features, bits]`, not falling along bits.
+    /// `[features, steps]`, not falling along steps.
     pub thresholds: Thresholds,
+    /// `[steps + 1]`; none for a thermometer, where steps are bits.
+    pub codes: Option<Vec<u64>>,
+}
+
+/// Where a step begins.
+#[derive(Clone, Copy)]
+enum Edge {
+    /// Strictly above.
+    Above(f64),
+    /// At this value.
+    From(f64),
+}
+
+impl Edge {
+    /// The whole number `t` with `x > t` where and only where the step has begun, for whole `x`.
+    fn whole(self) -> f64 {
+        match self {
+            Self::Above(v) => v.floor(),
+            Self::From(v) => v.ceil() - 1.0,
+        }
+    }
+
+    /// The same for single-precision `x`.
+    fn real(self) -> f32 {
+        match self {
+            Self::Above(v) => v as f32,
+            Self::From(v) => {
+                let near = v as f32;
+                if f64::from(near) < v { near } else { near.next_down() }
+            }
+        }
+    }
+}
+
+/// What fitting needs to know of a column.
+struct Column {
+    values: Vec<f32>,
+    low: f64,
+    high: f64,
 }
 
 impl Encoder {
-    /// Fits thresholds to the given samples.
-    pub fn fit(x: &Features, features: usize, samples: &[u32], config: &config::Encoder) -> Self {
-        let thresholds = match x {
-            Features::U8(x) => Thresholds::U8(fit(x, features, samples, config, |v| v.floor() as u8)),
-            Features::F32(x) => Thresholds::F32(fit(x, features, samples, config, |v| v as f32)),
+    /// Fits an encoder to the given samples, which have the given shape.
+    pub fn fit(x: &Features, shape: &[usize], samples: &[u32], config: &config::Encoder) -> Self {
+        let features: usize = shape.iter().product();
+        let columns = columns(shape, config.scope);
+        let edges: Vec<Vec<Edge>> = columns
+            .par_iter()
+            .map(|range| edges(config.kind, config.bits, &Column::new(x, features, samples, range.clone())))
+            .collect();
+        let rows = || columns.iter().zip(&edges).flat_map(|(range, edges)| range.clone().flat_map(move |_| edges));
+        let bytes = matches!(x, Features::U8(_)) && edges.iter().flatten().all(|e| (0.0..256.0).contains(&e.whole()));
+        let thresholds = match (x, bytes) {
+            (Features::U8(_), true) => Thresholds::U8(rows().map(|e| e.whole() as u8).collect()),
+            (Features::U8(_), false) => Thresholds::F32(rows().map(|e| e.whole() as f32).collect()),
+            (Features::F32(_), _) => Thresholds::F32(rows().map(|e| e.real()).collect()),
         };
-        Self { bits: config.bits, thresholds }
+        Self { bits: config.bits, thresholds, codes: codes(config.kind, config.bits) }
+    }
+
+    /// What packing needs of it.
+    pub fn code(&self) -> Code<'_> {
+        Code { bits: self.bits, thresholds: &self.thresholds, codes: self.codes.as_deref() }
+    }
+
+    /// The layer of a model that it is.
+    pub fn layer(&self) -> Layer {
+        let (bits, thresholds) = (self.bits, self.thresholds.clone());
+        match &self.codes {
+            None => Layer::Thermometer { bits, thresholds },
+            Some(codes) => Layer::Code { bits, thresholds, codes: codes.clone() },
+        }
     }
 
     /// Numbers (`feature * bits + t`) of the bits worth wiring: neither value is rarer than `rarest` among the samples,
-    /// and the threshold is not the one before again.
+    /// and the bit is not the one before again.
     pub fn live_bits(&self, x: &Features, features: usize, samples: &[u32], rarest: f64) -> Vec<u32> {
         let all: Vec<u32> = (0..(features * self.bits) as u32).collect();
-        let packer = Packer::new(x, features, self.bits, &self.thresholds, &all);
+        let packer = Packer::new(x, features, &self.code(), &all);
         let count = |samples: &[u32]| {
             let (mut ones, mut words) = (vec![0usize; all.len()], vec![0; all.len()]);
             for block in samples.chunks(LANES) {
@@ -49,7 +117,7 @@ impl Encoder {
         let least = (rarest * samples.len() as f64).max(1.0);
         let worth = |&bit: &u32| {
             let (bit, ones) = (bit as usize, ones[bit as usize]);
-            let again = bit % self.bits > 0 && self.equal(bit, bit - 1);
+            let again = self.codes.is_none() && bit % self.bits > 0 && self.equal(bit, bit - 1);
             !again && ones.min(samples.len() - ones) as f64 >= least
         };
         all.iter().copied().filter(worth).collect()
@@ -63,166 +131,177 @@ impl Encoder {
     }
 }
 
-/// `T` is `u8` or `f32`. For whole numbers `x > v` is `x > floor(v)`, so rounding down keeps every bit.
-fn fit<T: Copy + PartialOrd + Into<f64> + Send + Sync>(
-    x: &[T],
-    features: usize,
-    samples: &[u32],
-    config: &config::Encoder,
-    round: impl Fn(f64) -> T + Sync,
-) -> Vec<T> {
-    let steps = config.bits + 1;
-    let evenly = |low: f64, high: f64| -> Vec<T> {
-        (1..steps).map(|i| round(low + (high - low) * i as f64 / steps as f64)).collect()
+/// The features that share thresholds: each by itself, those of a channel (the first axis of three), or all.
+pub fn columns(shape: &[usize], scope: Scope) -> Vec<Range<usize>> {
+    let features: usize = shape.iter().product();
+    let each = match (scope, shape) {
+        (Scope::Feature, _) | (Scope::Channel, [_]) => 1,
+        (Scope::Channel, [_, rest @ ..]) if rest.len() == 2 => rest.iter().product(),
+        _ => features,
     };
-    let thresholds = |features_in: std::ops::Range<usize>| -> Vec<T> {
-        let mut values = samples.iter().flat_map(|&s| &x[s as usize * features..][features_in.clone()]).copied();
-        match config.kind {
-            EncoderKind::Thermometer => {
-                let Some(first) = values.next() else { return Vec::new() };
-                let widen = |(low, high), v| (if v < low { v } else { low }, if v > high { v } else { high });
-                let (low, high) = values.fold((first, first), widen);
-                evenly(low.into(), high.into())
-            }
-            EncoderKind::Distributive => {
-                let mut values: Vec<T> = values.collect();
-                let n = values.len();
-                values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-                (1..steps).map(|i| values[n * i / steps]).collect()
-            }
+    (0..features).step_by(each.max(1)).map(|first| first..first + each).collect()
+}
+
+impl Column {
+    fn new(x: &Features, features: usize, samples: &[u32], range: Range<usize>) -> Self {
+        fn pick<T: Copy + Into<f32>>(x: &[T], features: usize, samples: &[u32], range: Range<usize>) -> Vec<f32> {
+            samples.iter().flat_map(|&s| &x[s as usize * features..][range.clone()]).map(|&v| v.into()).collect()
         }
-    };
-    match config.scope {
-        Scope::Feature => (0..features).into_par_iter().flat_map_iter(|f| thresholds(f..f + 1)).collect(),
-        Scope::Global => thresholds(0..features).repeat(features),
-    }
-}
-
-/// Where an image of `rows` by `columns` is moved to: the sample at `(r, c)` comes from `(r + down, c + right)`.
-#[derive(Clone, Copy)]
-pub struct Shift {
-    /// Rows of the image.
-    pub rows: usize,
-    /// Columns of the image.
-    pub columns: usize,
-    /// Rows to move by.
-    pub down: isize,
-    /// Columns to move by.
-    pub right: isize,
-}
-
-/// Turns samples into words of the bits that a network reads.
-pub struct Packer<'a> {
-    features: usize,
-    columns: Columns<'a>,
-}
-
-enum Columns<'a> {
-    U8(Cow<'a, [u8]>, Vec<(u32, u8)>),
-    F32(Cow<'a, [f32]>, Vec<(u32, f32)>),
-}
-
-impl<'a> Packer<'a> {
-    /// A packer for the bits numbered `feature * bits + t` in `which`, of samples `x`.
-    pub fn new(x: &'a Features, features: usize, bits: usize, thresholds: &Thresholds, which: &[u32]) -> Self {
-        fn pick<T: Copy, U>(t: &[T], bits: usize, which: &[u32], widen: impl Fn(T) -> U) -> Vec<(u32, U)> {
-            which.iter().map(|&bit| (bit / bits as u32, widen(t[bit as usize]))).collect()
-        }
-        let wide = |x: &[u8]| x.iter().map(|&x| f32::from(x)).collect();
-        let columns = match (x, thresholds) {
-            (Features::U8(x), Thresholds::U8(t)) => Columns::U8(Cow::Borrowed(x), pick(t, bits, which, |t| t)),
-            (Features::U8(x), Thresholds::F32(t)) => Columns::F32(Cow::Owned(wide(x)), pick(t, bits, which, |t| t)),
-            (Features::F32(x), Thresholds::U8(t)) => Columns::F32(Cow::Borrowed(x), pick(t, bits, which, f32::from)),
-            (Features::F32(x), Thresholds::F32(t)) => Columns::F32(Cow::Borrowed(x), pick(t, bits, which, |t| t)),
+        let values = match x {
+            Features::U8(x) => pick(x, features, samples, range),
+            Features::F32(x) => pick(x, features, samples, range),
         };
-        Self { features, columns }
+        let low = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        Self { values, low: low.into(), high: high.into() }
     }
 
-    /// Bits of each sample.
-    pub fn width(&self) -> usize {
-        match &self.columns {
-            Columns::U8(_, which) => which.len(),
-            Columns::F32(_, which) => which.len(),
+    fn mean_and_deviation(&self) -> (f64, f64) {
+        let n = self.values.len() as f64;
+        let mean = self.values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        let square = self.values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>();
+        (mean, (square / (n - 1.0).max(1.0)).sqrt())
+    }
+}
+
+fn edges(kind: Kind, bits: usize, column: &Column) -> Vec<Edge> {
+    let Column { low, high, .. } = *column;
+    let range = high - low;
+    let evenly = |n: usize| (1..n).map(move |i| Edge::Above(low + range * i as f64 / n as f64)).collect();
+    // Level `q` of `floor(norm * (levels - 1))` begins where `norm` is `q / (levels - 1)`; the top is the largest value.
+    let levels = 1usize << bits.min(MAX_CODE_BITS);
+    let floors = |value: &dyn Fn(f64) -> f64| -> Vec<Edge> {
+        let share = |q: usize| q as f64 / (levels - 1) as f64;
+        (1..levels).map(|q| if range > 0.0 { Edge::From(value(share(q))) } else { Edge::Above(high) }).collect()
+    };
+    match kind {
+        Kind::Thermometer | Kind::Learnable => evenly(bits + 1),
+        Kind::OneHot => evenly(bits),
+        Kind::Gaussian => {
+            let (mean, deviation) = column.mean_and_deviation();
+            let steps = (bits + 1) as f64;
+            (1..=bits).map(|i| Edge::Above(mean + deviation * normal_quantile(i as f64 / steps))).collect()
         }
-    }
-
-    /// Packs at most `64 * words` samples into `out`, `[bits, words]`; missing samples are zero bits. `shifts` moves each.
-    pub fn pack(&self, samples: &[u32], shifts: Option<&[Shift]>, words: usize, out: &mut [u64]) {
-        match &self.columns {
-            Columns::U8(x, which) => pack(x, self.features, which, samples, shifts, words, out),
-            Columns::F32(x, which) => pack(x, self.features, which, samples, shifts, words, out),
+        Kind::Distributive => {
+            let mut values = column.values.clone();
+            let n = values.len();
+            values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+            (1..=bits).map(|i| Edge::Above(values[n * i / (bits + 1)].into())).collect()
+        }
+        Kind::Binary | Kind::Gray => floors(&|share| low + share * range),
+        Kind::FixedPoint => {
+            let step = range / (levels - 1) as f64;
+            let from =
+                |q: usize| if range > 0.0 { Edge::From(low + (q as f64 - 0.5) * step) } else { Edge::Above(high) };
+            (1..levels).map(from).collect()
+        }
+        Kind::Logarithmic => {
+            let offset = if low < 0.0 { 1.0 - low } else { 0.0 } + 1e-8;
+            let (a, b) = ((low + offset).log2(), (high + offset).log2());
+            floors(&|share| (a + share * (b - a)).exp2() - offset)
+        }
+        Kind::SignMagnitude => {
+            let most = low.abs().max(high.abs());
+            let top = ((1usize << (bits.min(MAX_CODE_BITS) - 1)) - 1).max(1);
+            let magnitude = |q: usize| most * q as f64 / top as f64;
+            let top = (1usize << (bits.min(MAX_CODE_BITS) - 1)) - 1;
+            let below = (1..=top).rev().map(|q| Edge::Above(-magnitude(q)));
+            let above = (1..=top).map(|q| Edge::From(magnitude(q)));
+            below.chain([Edge::From(0.0)]).chain(above).collect()
         }
     }
 }
 
-fn pack<T: Copy + Default + PartialOrd>(
-    x: &[T],
-    features: usize,
-    which: &[(u32, T)],
-    samples: &[u32],
-    shifts: Option<&[Shift]>,
-    words: usize,
-    out: &mut [u64],
-) {
-    let mut block = vec![T::default(); features * LANES];
-    for (word, samples) in samples.chunks(LANES).enumerate().take(words) {
-        for (i, (&s, row)) in samples.iter().zip(block.chunks_exact_mut(features)).enumerate() {
-            let image = &x[s as usize * features..][..features];
-            match shifts {
-                None => row.copy_from_slice(image),
-                Some(shifts) => shift(image, shifts[word * LANES + i], row),
-            }
-        }
-        let mask = u64::MAX >> (LANES - samples.len());
-        let mut column = [T::default(); LANES];
-        let mut at = u32::MAX;
-        for (&(feature, threshold), out) in which.iter().zip(out.chunks_exact_mut(words)) {
-            if feature != at {
-                at = feature;
-                for (c, row) in column.iter_mut().zip(block.chunks_exact(features)) {
-                    *c = row[feature as usize];
-                }
-            }
-            out[word] = exceeds(&column, &threshold) & mask;
+/// Widest code: a step for each of its values.
+pub const MAX_CODE_BITS: usize = 12;
+
+/// The code of each level; bit 0 is the first wire, which for whole numbers is the highest bit.
+fn codes(kind: Kind, bits: usize) -> Option<Vec<u64>> {
+    let levels = 1u64 << bits.min(MAX_CODE_BITS);
+    let highest_first = |q: u64| (0..bits).fold(0, |code, b| code | (q >> (bits - 1 - b) & 1) << b);
+    match kind {
+        Kind::Thermometer | Kind::Gaussian | Kind::Distributive | Kind::Learnable => None,
+        Kind::OneHot => Some((0..bits).map(|i| 1 << i).collect()),
+        Kind::Binary | Kind::FixedPoint | Kind::Logarithmic => Some((0..levels).map(highest_first).collect()),
+        Kind::Gray => Some((0..levels).map(|q| highest_first(q ^ (q >> 1))).collect()),
+        Kind::SignMagnitude => {
+            let half = levels / 2;
+            let signed = |q: u64| if q < half { half | (half - 1 - q) } else { q - half };
+            Some((0..levels).map(|q| highest_first(signed(q))).collect())
         }
     }
 }
 
-/// Moves every channel of an image, filling with zeros.
-fn shift<T: Copy + Default>(image: &[T], shift: Shift, out: &mut [T]) {
-    let Shift { rows, columns, down, right } = shift;
-    out.fill(T::default());
-    let plane = rows * columns;
-    let width = columns - right.unsigned_abs().min(columns);
-    let (from, to) = (right.max(0) as usize, (-right).max(0) as usize);
-    for (image, out) in image.chunks_exact(plane).zip(out.chunks_exact_mut(plane)) {
-        for r in 0..rows {
-            let Some(source) = r.checked_add_signed(down).filter(|&s| s < rows) else { continue };
-            out[r * columns + to.min(columns)..][..width]
-                .copy_from_slice(&image[source * columns + from.min(columns)..][..width]);
-        }
+/// The inverse of the normal distribution function (Acklam's rational approximation, within 1.2e-9 relatively).
+fn normal_quantile(p: f64) -> f64 {
+    let poly = |c: &[f64], x: f64| c.iter().fold(0.0, |s, c| s * x + c);
+    const C: [f64; 6] = [
+        -7.784894002430293e-3,
+        -3.223964580411365e-1,
+        -2.400758277161838,
+        -2.549732539343734,
+        4.374664141464968,
+        2.938163982698783,
+    ];
+    const D: [f64; 5] = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416, 1.0];
+    let tail = |p: f64| {
+        let q = (-2.0 * p.ln()).sqrt();
+        poly(&C, q) / poly(&D, q)
+    };
+    if p < 0.02425 {
+        return tail(p);
     }
+    if p > 1.0 - 0.02425 {
+        return -tail(1.0 - p);
+    }
+    const A: [f64; 6] = [
+        -3.969683028665376e1,
+        2.209460984245205e2,
+        -2.759285104469687e2,
+        1.383577518672690e2,
+        -3.066479806614716e1,
+        2.506628277459239,
+    ];
+    const B: [f64; 6] = [
+        -5.447609879822406e1,
+        1.615858368580409e2,
+        -1.556989798598866e2,
+        6.680131188771972e1,
+        -1.328068155288572e1,
+        1.0,
+    ];
+    let (q, r) = (p - 0.5, (p - 0.5) * (p - 0.5));
+    poly(&A, r) * q / poly(&B, r)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config(kind: EncoderKind, bits: usize, scope: Scope) -> config::Encoder {
-        config::Encoder { kind, bits, scope, rarest: 0.1 }
+    fn config(kind: Kind, bits: usize, scope: Scope) -> config::Encoder {
+        config::Encoder { kind, bits, scope, ..config::Encoder::default() }
     }
 
     #[test]
     fn even_thresholds_divide_the_range_of_the_given_samples() {
         let x = Features::U8(vec![0, 10, 255, 30, 100, 20, 99, 99]);
         let samples = [0, 1, 2];
-        let fit = |scope| Encoder::fit(&x, 2, &samples, &config(EncoderKind::Thermometer, 3, scope)).thresholds;
+        let fit = |scope| Encoder::fit(&x, &[2], &samples, &config(Kind::Thermometer, 3, scope)).thresholds;
         // Feature 0 spans 0 to 255, feature 1 10 to 30; a byte exceeds 63.75 where it exceeds 63.
         assert_eq!(fit(Scope::Feature), Thresholds::U8(vec![63, 127, 191, 15, 20, 25]));
+        assert_eq!(fit(Scope::Channel), fit(Scope::Feature));
         assert_eq!(fit(Scope::Global), Thresholds::U8(vec![63, 127, 191, 63, 127, 191]));
         let x = Features::F32(vec![-1.0, 1.0]);
-        let fit = Encoder::fit(&x, 1, &[0, 1], &config(EncoderKind::Thermometer, 1, Scope::Feature));
+        let fit = Encoder::fit(&x, &[1], &[0, 1], &config(Kind::Thermometer, 1, Scope::Feature));
         assert_eq!(fit.thresholds, Thresholds::F32(vec![0.0]));
+    }
+
+    #[test]
+    fn channels_share_thresholds() {
+        assert_eq!(columns(&[3, 2, 2], Scope::Channel), [0..4, 4..8, 8..12]);
+        assert_eq!(columns(&[2, 2], Scope::Channel), [0..4]);
+        assert_eq!(columns(&[2, 2], Scope::Feature).len(), 4);
+        assert_eq!(columns(&[3, 2, 2], Scope::Global), [0..12]);
     }
 
     #[test]
@@ -230,8 +309,99 @@ mod tests {
         // Sorted entry floor(n i / (b + 1)): of 0..12 with three thresholds 3, 6 and 9, which leave equal shares.
         let x = Features::F32([7, 2, 11, 4, 9, 0, 5, 8, 1, 10, 3, 6].map(|v| v as f32).to_vec());
         let samples: Vec<u32> = (0..12).collect();
-        let encoder = Encoder::fit(&x, 1, &samples, &config(EncoderKind::Distributive, 3, Scope::Feature));
+        let encoder = Encoder::fit(&x, &[1], &samples, &config(Kind::Distributive, 3, Scope::Feature));
         assert_eq!(encoder.thresholds, Thresholds::F32(vec![3.0, 6.0, 9.0]));
+    }
+
+    #[test]
+    fn gaussian_thresholds_are_quantiles_of_the_normal_distribution() {
+        for (p, z) in [(0.5, 0.0), (0.841344746068543, 1.0), (0.0227501319481792, -2.0), (0.998650101968370, 3.0)] {
+            assert!((normal_quantile(p) - z).abs() < 1e-6, "{p}");
+        }
+        let x = Features::F32(vec![1.0, 3.0]);
+        let encoder = Encoder::fit(&x, &[1], &[0, 1], &config(Kind::Gaussian, 1, Scope::Feature));
+        assert_eq!(encoder.thresholds, Thresholds::F32(vec![2.0]));
+        let encoder = Encoder::fit(&x, &[1], &[0, 1], &config(Kind::Gaussian, 3, Scope::Feature));
+        let Thresholds::F32(t) = encoder.thresholds else { panic!("reals") };
+        // Deviation √2, quartiles at 0.6745 deviations.
+        assert!((t[2] - 2.0 - 0.67449 * 2f32.sqrt()).abs() < 1e-4, "{t:?}");
+    }
+
+    /// The published formulas, whose wire 0 is the highest bit.
+    fn published(kind: Kind, bits: usize, x: f64, low: f64, high: f64) -> Vec<bool> {
+        let top = f64::from((1u32 << bits) - 1);
+        let whole = |norm: f64| (norm.clamp(0.0, 1.0) * top).floor() as u64;
+        let word = |q: u64, bits: usize| (0..bits).rev().map(|b| q >> b & 1 == 1).collect::<Vec<_>>();
+        match kind {
+            Kind::Binary => word(whole((x - low) / (high - low)), bits),
+            Kind::Gray => {
+                let q = whole((x - low) / (high - low));
+                word(q ^ (q >> 1), bits)
+            }
+            Kind::FixedPoint => word((((x - low) / (high - low)).clamp(0.0, 1.0) * top).round() as u64, bits),
+            Kind::Logarithmic => {
+                let offset = if low < 0.0 { 1.0 - low } else { 0.0 } + 1e-8;
+                let log = |x: f64| (x + offset).max(1e-30).log2();
+                word(whole((log(x) - log(low)) / (log(high) - log(low))), bits)
+            }
+            Kind::SignMagnitude => {
+                let top = f64::from((1u32 << (bits - 1)) - 1);
+                let most = low.abs().max(high.abs());
+                let q = ((x.abs() / most).clamp(0.0, 1.0) * top).floor() as u64;
+                [vec![x < 0.0], word(q, bits - 1)].concat()
+            }
+            _ => {
+                let edges: Vec<f64> = (1..bits).map(|i| low + (high - low) * i as f64 / bits as f64).collect();
+                let at = edges.iter().filter(|&&e| x > e).count();
+                (0..bits).map(|b| b == at).collect()
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_those_of_the_published_formulas() {
+        let kinds = [Kind::Binary, Kind::Gray, Kind::FixedPoint, Kind::Logarithmic, Kind::SignMagnitude, Kind::OneHot];
+        let reals: Vec<f32> = (0..400).map(|i| -3.0 + i as f32 * 0.0171).collect();
+        let bytes: Vec<u8> = (0..200).collect();
+        for x in [Features::F32(reals), Features::U8(bytes)] {
+            let n = x.len();
+            let samples: Vec<u32> = (0..n as u32).collect();
+            let value = |i: usize| match &x {
+                Features::U8(x) => f64::from(x[i]),
+                Features::F32(x) => f64::from(x[i]),
+            };
+            for kind in kinds {
+                for bits in [2, 3, 5] {
+                    let encoder = Encoder::fit(&x, &[1], &samples, &config(kind, bits, Scope::Feature));
+                    let which: Vec<u32> = (0..bits as u32).collect();
+                    let packer = Packer::new(&x, 1, &encoder.code(), &which);
+                    let mut words = vec![0; bits * n.div_ceil(64)];
+                    packer.pack(&samples, None, n.div_ceil(64), &mut words);
+                    for i in 0..n {
+                        let bit = |b: usize| words[b * n.div_ceil(64) + i / 64] >> (i % 64) & 1 == 1;
+                        let found: Vec<bool> = (0..bits).map(bit).collect();
+                        // At the boundary of two levels rounding decides, here and there.
+                        let near = |d: f64| published(kind, bits, value(i) + d, value(0), value(n - 1));
+                        assert!(
+                            found == near(0.0) || found == near(1e-6) || found == near(-1e-6),
+                            "{kind:?} of {bits} bits at {}: {found:?}, not {:?}",
+                            value(i),
+                            near(0.0)
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_constant_feature_is_below_every_threshold() {
+        let x = Features::U8(vec![7; 10]);
+        let samples: Vec<u32> = (0..10).collect();
+        for kind in [Kind::Binary, Kind::Gray, Kind::FixedPoint, Kind::Logarithmic] {
+            let encoder = Encoder::fit(&x, &[1], &samples, &config(kind, 3, Scope::Feature));
+            assert_eq!(encoder.thresholds, Thresholds::U8(vec![7; 7]), "{kind:?}");
+        }
     }
 
     #[test]
@@ -239,45 +409,8 @@ mod tests {
         // Feature 0 never exceeds 9, feature 1 does so once in twenty, feature 2 half the time.
         let x = (0..20u8).flat_map(|i| [i % 2, if i == 0 { 50 } else { 0 }, 20 * (i % 2)]).collect();
         let thresholds = Thresholds::U8(vec![9, 10, 9, 10, 9, 9]);
-        let encoder = Encoder { bits: 2, thresholds };
+        let encoder = Encoder { bits: 2, thresholds, codes: None };
         let samples: Vec<u32> = (0..20).collect();
         assert_eq!(encoder.live_bits(&Features::U8(x), 3, &samples, 0.1), [4]);
-    }
-
-    #[test]
-    fn packing_compares_each_sample_with_each_threshold() {
-        let n = 150;
-        let x: Vec<u8> = (0..n * 3).map(|i| (i * 37 % 256) as u8).collect();
-        let thresholds = Thresholds::U8(vec![50, 100, 20, 200, 0, 254]);
-        let which = [5, 0, 1, 3];
-        let samples: Vec<u32> = (0..n as u32).rev().collect();
-        let wide = Features::F32(x.iter().map(|&x| f32::from(x)).collect());
-        for features in [Features::U8(x.clone()), wide] {
-            let packer = Packer::new(&features, 3, 2, &thresholds, &which);
-            let mut words = vec![u64::MAX; 4 * 3];
-            packer.pack(&samples, None, 3, &mut words);
-            let Thresholds::U8(t) = &thresholds else { unreachable!() };
-            for (row, &bit) in which.iter().enumerate() {
-                for i in 0..192 {
-                    let one = i < n && x[(n - 1 - i) * 3 + bit as usize / 2] > t[bit as usize];
-                    assert_eq!(words[row * 3 + i / 64] >> (i % 64) & 1, u64::from(one));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn shifts_move_every_channel_and_fill_with_zeros() {
-        let image: Vec<u8> = (1..=24).collect(); // two channels of 3 by 4
-        for (down, right) in [(0, 0), (1, 0), (-1, 2), (2, -1), (-3, 0), (0, 5)] {
-            let mut out = vec![99; 24];
-            shift(&image, Shift { rows: 3, columns: 4, down, right }, &mut out);
-            for (i, &found) in out.iter().enumerate() {
-                let (c, y, x) = (i / 12, (i / 4 % 3) as isize + down, (i % 4) as isize + right);
-                let inside = (0..3).contains(&y) && (0..4).contains(&x);
-                let expected = if inside { image[c * 12 + y as usize * 4 + x as usize] } else { 0 };
-                assert_eq!(found, expected, "({down}, {right}) at {i}");
-            }
-        }
     }
 }

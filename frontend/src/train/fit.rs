@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,18 +9,23 @@ use std::time::Instant;
 use blc_ir::diag::{Diagnostic, Result};
 use candle_core::{Device, Tensor};
 
+use super::augment::{Variation, flip_bits};
 use super::batch::{Epoch, Holdout};
 use super::checkpoint::{self, Best, Progress};
 use super::config::Config;
-use super::encoder::{Encoder, Packer, Shift};
+use super::config::{EncoderKind, HeadKind};
+use super::encoder::Encoder;
 use super::freeze::freeze;
-use super::internal;
 use super::kernel::LANES;
+use super::learned::Learned;
 use super::network::Network;
-use super::optim::cosine;
-use super::predict::{Plan, predict_relaxed};
+use super::optim::{Parameter, rate};
+use super::pack::{Packer, values};
+use super::predict::{Plan, largest, predict_relaxed};
 use super::report::{Accuracy, EpochReport, Observer, RunPlan, TrainReport};
-use super::wiring::Point;
+use super::rng::{Stream, Use};
+use super::volume::Field;
+use super::{internal, tensors};
 use crate::codes;
 use crate::data::{Dataset, Features, Split};
 use crate::model::Model;
@@ -61,28 +67,31 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
         _ => checkpoint::fingerprint(config, data)?,
     };
     if let Some(path) = &options.resume {
-        run.progress = checkpoint::load(path, &fingerprint, &run.network)?;
+        run.progress = checkpoint::load(path, &fingerprint, &run.parameters())?;
     }
-    let parameters = run.network.parameters().map(|(_, p)| p.len()).sum();
-    let nodes = config.layers.iter().map(|l| l.nodes).sum();
+    let parameters = run.parameters().iter().map(|(_, p)| p.len()).sum();
+    let nodes = run.network.nodes();
     let done = run.progress.history.len();
     observer.start(&RunPlan { epochs: config.epochs, done, steps: run.steps_per_epoch(), nodes, parameters });
     let stopped = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
     let mut interrupted = false;
     for _ in done..config.epochs {
+        if run.is_patience_out() {
+            break;
+        }
         interrupted = !run.epoch(observer, &stopped)?;
         if interrupted {
             break;
         }
         if let Some(path) = &options.checkpoint {
-            checkpoint::save(path, &fingerprint, &run.network, &run.progress)?;
+            checkpoint::save(path, &fingerprint, &run.parameters(), &run.progress)?;
         }
     }
     let best = match run.progress.best.take() {
         Some(best) => best,
         None => Best { epoch: 0, ..run.present()?.1 },
     };
-    checkpoint::restore(&run.network, &best.values)?;
+    checkpoint::restore(&run.parameters(), &best.values)?;
     let model = run.freeze()?;
     let (mut test_hard, mut test_soft) = (None, None);
     if !interrupted && !data.test.is_empty() {
@@ -117,6 +126,7 @@ struct Run<'a> {
     /// Encoder bits that the first layer may read.
     live: Vec<u32>,
     packer: Packer<'a>,
+    learned: Option<Arc<Learned>>,
     network: Network,
     progress: Progress,
 }
@@ -126,21 +136,31 @@ impl<'a> Run<'a> {
         let features = data.features();
         let holdout = Holdout::stratified(&data.train.y, data.classes, config.validation, config.seed);
         let (x, samples) = (&data.train.x, &holdout.train);
-        let encoder = Encoder::fit(x, features, samples, &config.encoder);
-        let live = encoder.live_bits(x, features, samples, config.encoder.rarest);
-        let mut inputs = live.len();
-        for (i, layer) in config.layers.iter().enumerate() {
-            if inputs < layer.fan_in {
-                let what = format!("layers[{i}].fan_in = {}, but the layer reads only {inputs} bits", layer.fan_in);
-                let help = "give the encoder more bits or the layer before more nodes, or lower fan_in";
-                return Err(Diagnostic::error(&codes::TRAIN_CONFIG, what).help(help).into());
-            }
-            inputs = layer.nodes;
-        }
-        let packer = Packer::new(x, features, encoder.bits, &encoder.thresholds, &live);
-        let points = points(&data.shape, encoder.bits, &live);
-        let network = Network::new(config, live.len(), &points, data.classes).map_err(internal)?;
-        Ok(Self { data, config, features, holdout, encoder, live, packer, network, progress: Progress::default() })
+        let encoder = Encoder::fit(x, &data.shape, samples, &config.encoder);
+        let learns = config.encoder.kind == EncoderKind::Learnable;
+        let live = match learns {
+            true => (0..(features * encoder.bits) as u32).collect(),
+            false => encoder.live_bits(x, features, samples, config.encoder.rarest),
+        };
+        let learned =
+            learns.then(|| Learned::new(&encoder, &data.shape, &config.encoder)).transpose().map_err(internal)?;
+        let packer = Packer::new(x, features, &encoder.code(), &live);
+        let field = Field::of_encoder(&data.shape, encoder.bits, &live);
+        let network = Network::new(config, field, data.classes)?;
+        let learned = learned.map(Arc::new);
+        let progress = Progress::default();
+        Ok(Self { data, config, features, holdout, encoder, live, packer, learned, network, progress })
+    }
+
+    /// What is trained, in a fixed order, by name.
+    fn parameters(&self) -> Vec<(String, &Parameter)> {
+        let thresholds = self.learned.as_ref().map(|learned| ("encoder.thresholds".to_owned(), &learned.raw));
+        self.network.parameters().chain(thresholds).collect()
+    }
+
+    fn is_patience_out(&self) -> bool {
+        let waited = self.progress.history.len() - self.progress.best.as_ref().map_or(0, |best| best.epoch);
+        self.config.patience > 0 && waited >= self.config.patience
     }
 
     fn batch(&self) -> usize {
@@ -157,11 +177,11 @@ impl<'a> Run<'a> {
         let (number, steps) = (self.progress.history.len(), self.steps_per_epoch());
         let order = Epoch::draw(self.config, self.batch(), &self.holdout.train, &self.data.shape, number);
         let mut loss = 0.0;
-        for (i, (samples, shifts)) in order.batches().enumerate() {
+        for (i, (samples, variations)) in order.batches().enumerate() {
             if stopped() {
                 return Ok(false);
             }
-            let batch_loss = self.step(samples, shifts).map_err(internal)?;
+            let batch_loss = self.step(samples, variations).map_err(internal)?;
             if !batch_loss.is_finite() {
                 return Err(diverged(number + 1, i + 1));
             }
@@ -186,24 +206,44 @@ impl<'a> Run<'a> {
     }
 
     fn rate(&self) -> f64 {
-        cosine(self.config.optimizer.learning_rate, self.progress.step, self.config.epochs * self.steps_per_epoch())
+        let per_epoch = self.steps_per_epoch();
+        rate(&self.config.optimizer, self.progress.step, self.config.epochs * per_epoch, per_epoch)
     }
 
-    /// One update of all parameters; returns the batch's mean cross-entropy.
-    fn step(&mut self, samples: &[u32], shifts: Option<&[Shift]>) -> candle_core::Result<f32> {
+    /// The encoder's bits of a batch.
+    fn bits(&self, samples: &[u32], variations: Option<&[Variation]>) -> candle_core::Result<Tensor> {
         let words = samples.len().div_ceil(LANES);
+        if let Some(learned) = &self.learned {
+            let x = values(&self.data.train.x, self.features, samples, variations, words * LANES);
+            return learned.apply(&Tensor::from_vec(x, (self.features, words * LANES), &Device::Cpu)?);
+        }
         let mut bits = vec![0; self.packer.width() * words];
-        self.packer.pack(samples, shifts, words, &mut bits);
+        self.packer.pack(samples, variations, words, &mut bits);
+        let mut rng = Stream::new(self.config.seed, Use::Flips, self.progress.step);
+        flip_bits(&mut bits, self.config.augment.flip_bits, &mut rng);
         let bits = bits.into_iter().map(|w| w as i64).collect();
-        let bits = Tensor::from_vec(bits, (self.packer.width(), words), &Device::Cpu)?;
+        Tensor::from_vec(bits, (self.packer.width(), words), &Device::Cpu)
+    }
+
+    /// One update of all parameters; returns the batch's mean loss.
+    fn step(&mut self, samples: &[u32], variations: Option<&[Variation]>) -> candle_core::Result<f32> {
+        let bits = self.bits(samples, variations)?;
         let labels: Vec<u32> = samples.iter().map(|&s| u32::from(self.data.train.y[s as usize])).collect();
-        let labels = Tensor::from_vec(labels, samples.len(), &Device::Cpu)?;
-        let logits = self.network.logits(&bits, samples.len(), self.progress.step)?;
-        let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
-        loss.backward()?;
+        let soft = self.data.soft.as_ref().filter(|_| self.config.loss.distill > 0.0).map(|soft| {
+            let classes = self.data.classes;
+            samples.iter().flat_map(|&s| &soft[s as usize * classes..][..classes]).copied().collect()
+        });
+        let done = self.progress.step as f64 / (self.config.epochs * self.steps_per_epoch()) as f64;
+        let sums = self.network.sums(&bits, self.progress.step)?;
+        let loss = self.network.head().loss(&sums, &labels, soft, &self.config.loss, done)?;
+        let gradients = loss.backward()?;
         let rate = self.rate();
         self.progress.step += 1;
-        for (_, parameter) in self.network.parameters() {
+        for (_, parameter) in self.parameters() {
+            if let Some(gradient) = gradients.get(&parameter.var) {
+                // Only what Candle's own operations read; the layers leave theirs in the parameters.
+                parameter.state().gradient.copy_from_slice(&tensors::copy(&gradient.contiguous()?)?);
+            }
             parameter.update(&self.config.optimizer, rate, self.progress.step)?;
         }
         loss.to_scalar()
@@ -214,21 +254,40 @@ impl<'a> Run<'a> {
         let model = self.freeze()?;
         let (hard, soft) = self.accuracy(&model, &self.data.train, &self.holdout.validation)?;
         let epoch = self.progress.history.len() + 1;
-        Ok((soft, Best { epoch, accuracy: hard, values: checkpoint::values(&self.network)? }))
+        Ok((soft, Best { epoch, accuracy: hard, values: checkpoint::values(&self.parameters())? }))
+    }
+
+    /// The encoder as it is now.
+    fn encoder(&self) -> Result<Cow<'_, Encoder>> {
+        match &self.learned {
+            Some(learned) => Ok(Cow::Owned(learned.encoder(&self.data.train.x).map_err(internal)?)),
+            None => Ok(Cow::Borrowed(&self.encoder)),
+        }
     }
 
     fn freeze(&self) -> Result<Model> {
-        let layers = self.network.snapshot().map_err(internal)?;
-        Ok(freeze(self.data, &self.encoder, &self.live, &layers))
+        let snapshot = self.network.snapshot().map_err(internal)?;
+        Ok(freeze(self.data, &*self.encoder()?, &self.live, &snapshot, self.network.head()))
     }
 
     /// Hard accuracy of a model and soft accuracy of the network it was frozen from.
     fn accuracy(&self, model: &Model, split: &Split, samples: &[u32]) -> Result<(Accuracy, Accuracy)> {
         let labels = || samples.iter().map(|&s| split.y[s as usize]);
         let hard = Plan::new(model)?.run(&split.x, self.features, samples);
-        let packer = Packer::new(&split.x, self.features, self.encoder.bits, &self.encoder.thresholds, &self.live);
-        let layers = self.network.snapshot().map_err(internal)?;
-        let soft = predict_relaxed(&layers, self.data.classes, &packer, samples);
+        let encoder = self.encoder()?;
+        let packer = Packer::new(&split.x, self.features, &encoder.code(), &self.live);
+        let snapshot = self.network.snapshot().map_err(internal)?;
+        let groups = self.network.head().groups;
+        let soft = predict_relaxed(&snapshot, groups, &packer, samples);
+        if self.network.head().kind() == HeadKind::Count {
+            // The label that the count, scaled to the labels' range, is nearest to.
+            let bits = model.layers.len().checked_sub(2).map_or(1, |last| model.width_after(last));
+            let nearest = |count: f64| (count * (self.data.classes - 1) as f64 / bits as f64).round() as u16;
+            let hard: Vec<u16> = hard.scores.iter().map(|&count| nearest(count as f64)).collect();
+            let soft: Vec<u16> = soft.iter().map(|&count| nearest(count.into())).collect();
+            return Ok((Accuracy::of(&hard, labels()), Accuracy::of(&soft, labels())));
+        }
+        let soft: Vec<u16> = soft.chunks(groups).map(largest).collect();
         Ok((Accuracy::of(&hard.classes, labels()), Accuracy::of(&soft, labels())))
     }
 }
@@ -237,21 +296,6 @@ fn diverged(epoch: usize, step: usize) -> Box<Diagnostic> {
     Diagnostic::error(&codes::TRAIN_DIVERGED, format!("the loss is not a number in epoch {epoch}, step {step}"))
         .help("leave head.temperature out or raise it, or lower optimizer.learning_rate")
         .into()
-}
-
-/// Row and column of each bit's feature; the last two axes of a sample are rows and columns.
-fn points(shape: &[usize], bits: usize, live: &[u32]) -> Vec<Point> {
-    let (rows, columns) = match shape {
-        [.., rows, columns] => (*rows, *columns),
-        [columns] => (1, *columns),
-        [] => (1, 1),
-    };
-    live.iter()
-        .map(|&bit| {
-            let feature = bit as usize / bits;
-            [(feature / columns % rows) as i32, (feature % columns) as i32]
-        })
-        .collect()
 }
 
 /// Refuses data on which training would fail or mean nothing.

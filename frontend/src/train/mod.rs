@@ -12,6 +12,7 @@
 //! [`train`] is the way in, [`Config`] says what can be chosen, [`predict()`] is the trainer's own evaluation of a model.
 
 mod area;
+mod augment;
 mod batch;
 mod checkpoint;
 mod chunk;
@@ -21,10 +22,13 @@ mod fit;
 mod freeze;
 mod head;
 mod kernel;
+mod learned;
 mod math;
 mod network;
 mod node;
 mod optim;
+mod pack;
+mod pool;
 mod predict;
 mod relax;
 mod report;
@@ -34,6 +38,7 @@ mod simd;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod volume;
 mod wiring;
 
 pub use config::Config;

@@ -1,107 +1,345 @@
-//! The network in training: layers with their parameters, and the head.
+//! The network in training: encoder, blocks of layers with their parameters, and the head.
 
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use blc_ir::diag::{Diagnostic, Result};
+use candle_core::{DType, Device, Tensor};
 
 use super::area::Penalty;
-use super::config::Config;
-use super::head;
-use super::kernel::words;
+use super::config::{self, Config, HeadKind, LayerKind, Residual};
+use super::head::Head;
+use super::kernel::{self, LANES};
 use super::node::LutLayer;
 use super::optim::Parameter;
+use super::pool::Pool;
 use super::relax::Relaxation;
 use super::rng::{Noise, Stream, Use};
-use super::tensors;
-use super::wiring::{Point, Wiring};
+use super::volume::{Field, Volume, tree_level};
+use super::wiring::Wiring;
+use super::{internal, tensors};
+use crate::codes;
 
 /// A network in training.
 pub struct Network {
-    /// From input to output; the last one's outputs are sums of groups.
-    pub layers: Vec<Arc<LutLayer>>,
-    temperature: f64,
+    blocks: Vec<Block>,
+    head: Head,
+    /// Whether the last stage sums the groups itself.
+    fused: bool,
     /// Seed of the noise of the forward pass, where there is any.
     noise: Option<u64>,
 }
 
-/// A layer's present tables, and the rows its slots now read.
+/// What a layer of the configuration became: stages one after the other, and a way past them.
+struct Block {
+    stages: Vec<Stage>,
+    residual: Residual,
+}
+
+enum Stage {
+    Luts(Arc<LutLayer>),
+    Pool(Arc<Pool>),
+}
+
+/// The present state of a network, as freezing and predicting need it.
 pub struct Snapshot {
-    /// Inputs of a node.
-    pub fan_in: usize,
-    /// What a node computes.
-    pub relaxation: Relaxation,
-    /// `[tables, parameters]`.
-    pub theta: Vec<f32>,
-    /// `[nodes, k]`.
-    pub chosen: Vec<u32>,
+    /// Steps of each block, and how its inputs get past them.
+    pub blocks: Vec<(Vec<Step>, Residual)>,
+    /// `[groups, groups]` real weights of the head, where it has them.
+    pub weights: Option<Vec<f32>>,
+}
+
+/// A stage of a snapshot.
+pub enum Step {
+    /// Lookup tables.
+    Luts {
+        /// What a node computes.
+        relaxation: Relaxation,
+        /// `[tables, parameters]`.
+        theta: Vec<f32>,
+        /// `[tables * share, k]`: the rows read; the row past the last is always 0.
+        chosen: Vec<u32>,
+        /// Consecutive nodes that are one table.
+        share: usize,
+    },
+    /// OR of windows.
+    Pool {
+        /// `[rows, window]`: the rows read, as above.
+        index: Vec<u32>,
+        /// Bits of a window.
+        window: usize,
+    },
+}
+
+/// Adds stages to blocks, keeping what comes after them in mind.
+struct Builder<'a> {
+    config: &'a Config,
+    field: Field,
+    luts: usize,
 }
 
 impl Network {
-    /// Fresh parameters over `inputs` bits at `points` (empty where they have no positions).
-    pub fn new(config: &Config, inputs: usize, points: &[Point], groups: usize) -> Result<Self> {
-        let (mut inputs, mut points) = (inputs, points.to_vec());
-        let mut layers = Vec::new();
+    /// Fresh parameters over the encoder's bits.
+    ///
+    /// Errors: `BL1301` where a layer does not fit the one before, or the last one the classes.
+    pub fn new(config: &Config, input: Field, classes: usize) -> Result<Self> {
+        let groups = if config.head.kind == HeadKind::Count { 1 } else { classes };
+        let mut builder = Builder { config, field: input, luts: 0 };
+        let mut blocks = Vec::new();
         for (i, layer) in config.layers.iter().enumerate() {
-            let wiring = Wiring::draw(layer, inputs, &points, &mut Stream::new(config.seed, Use::Wiring, i));
-            let mut rng = Stream::new(config.seed, Use::Init, i);
-            let relaxation = Relaxation::new(&config.node, layer.fan_in);
-            let numbers = relaxation.parameters();
-            let mut tables = vec![0.0; layer.nodes * numbers];
-            tables.chunks_exact_mut(numbers).for_each(|theta| relaxation.first(&mut rng, theta));
-            let slots = layer.nodes * layer.fan_in;
-            let scores: Vec<f32> = (0..slots * layer.candidates).map(|_| rng.unit()).collect();
-            let tables = Tensor::from_vec(tables, (layer.nodes, numbers), &Device::Cpu)?;
-            let scores = Tensor::from_vec(scores, (slots, layer.candidates), &Device::Cpu)?;
-            (inputs, points) = (layer.nodes, wiring.centres.clone());
-            layers.push(Arc::new(LutLayer {
-                wiring,
-                bits_in: i == 0 || config.node.sampling.is_hard(),
-                hard: config.node.sampling.is_hard(),
-                share: 1,
-                penalty: Penalty::new(&config.regularizer),
-                tables: Parameter::new(&tables, true, relaxation.bounds())?,
-                relaxation,
-                scores: Parameter::new(&scores, false, [f32::NEG_INFINITY, f32::INFINITY])?,
-                per_group: if i + 1 == config.layers.len() { layer.nodes / groups } else { 1 },
-            }));
+            blocks.push(builder.block(i, layer)?);
         }
-        let temperature = config.head.temperature.unwrap_or_else(|| head::default_temperature(inputs, groups));
+        let width = builder.field.width;
+        if !width.is_multiple_of(groups) {
+            let d = wrong(format!("the last layer's {width} nodes do not divide into {groups} classes"));
+            return Err(d.help(format!("take {}", width.next_multiple_of(groups))).into());
+        }
+        if config.head.kind == HeadKind::Tree {
+            blocks.push(builder.tree(groups)?);
+        }
+        let width = builder.field.width;
+        let per_group = width / groups;
+        let fused = match blocks.last_mut() {
+            Some(Block { stages, residual: Residual::None }) => match stages.last_mut() {
+                Some(Stage::Luts(layer)) if layer.share == 1 => {
+                    Arc::get_mut(layer).map(|layer| layer.per_group = per_group).is_some()
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        let head = Head::new(&config.head, width, groups, classes).map_err(internal)?;
         let noise = config.node.sampling.is_gumbel().then_some(config.seed);
-        Ok(Self { layers, temperature, noise })
+        Ok(Self { blocks, head, fused, noise })
     }
 
-    /// Logits `[batch, groups]` of packed input bits `[inputs, words]`, with the noise of a step.
-    pub fn logits(&self, bits: &Tensor, batch: usize, step: usize) -> Result<Tensor> {
+    /// Sums of the groups `[groups, lanes]` of the encoder's bits: `[bits, words]` i64 words, or `[bits, lanes]` f32 zeros and
+    /// ones where they need a gradient. With the noise of a step.
+    pub fn sums(&self, bits: &Tensor, step: usize) -> candle_core::Result<Tensor> {
         let mut x = bits.clone();
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.apply(&x, self.noise.map(|seed| Noise::new(seed, step).of(i)))?;
+        for (b, block) in self.blocks.iter().enumerate() {
+            let plain = block.residual == Residual::None;
+            let past = if plain { None } else { Some(unpacked(&x)?) };
+            for (s, stage) in block.stages.iter().enumerate() {
+                x = match stage {
+                    Stage::Luts(layer) => layer.apply(&x, self.noise.map(|seed| Noise::new(seed, step).of(b).of(s)))?,
+                    Stage::Pool(pool) => unpacked(&x)?.apply_op1(Pool::op(pool))?,
+                };
+            }
+            x = match (block.residual, past) {
+                (Residual::Concat, Some(past)) => Tensor::cat(&[&x, &past], 0)?,
+                (Residual::Or, Some(past)) => ((&x + &past)? - (&x * &past)?)?,
+                _ => x,
+            };
         }
-        head::logits(&x, self.temperature, batch)
+        if self.fused {
+            return Ok(x);
+        }
+        let (rows, lanes) = unpacked(&x)?.dims2()?;
+        unpacked(&x)?.reshape((self.head.groups, rows / self.head.groups, lanes))?.sum(1)
+    }
+
+    /// What is made of the sums.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn layers(&self) -> impl Iterator<Item = &Arc<LutLayer>> {
+        self.blocks.iter().flat_map(|block| &block.stages).filter_map(|stage| match stage {
+            Stage::Luts(layer) => Some(layer),
+            Stage::Pool(_) => None,
+        })
     }
 
     /// What is trained, in a fixed order, by name.
     pub fn parameters(&self) -> impl Iterator<Item = (String, &Parameter)> {
-        self.layers.iter().enumerate().flat_map(|(i, layer)| {
+        let layers = self.layers().enumerate().flat_map(|(i, layer)| {
             let scores = (layer.wiring.candidates > 1).then_some((format!("l{i}.scores"), &layer.scores));
             [(format!("l{i}.tables"), &layer.tables)].into_iter().chain(scores)
-        })
+        });
+        layers.chain(self.head.weights.as_ref().map(|weights| ("head.weights".to_owned(), weights)))
     }
 
-    /// The present state of each layer.
-    pub fn snapshot(&self) -> Result<Vec<Snapshot>> {
-        let layer = |layer: &Arc<LutLayer>| {
-            let (theta, chosen) = (tensors::copy(&layer.tables.var)?, layer.chosen()?);
-            Ok(Snapshot { fan_in: layer.wiring.fan_in, relaxation: layer.relaxation.clone(), theta, chosen })
+    /// Lookup tables, at all places.
+    pub fn nodes(&self) -> usize {
+        self.layers().map(|layer| layer.wiring.index.len() / layer.wiring.candidates / layer.wiring.fan_in).sum()
+    }
+
+    /// The present state.
+    pub fn snapshot(&self) -> candle_core::Result<Snapshot> {
+        let step = |stage: &Stage| -> candle_core::Result<Step> {
+            Ok(match stage {
+                Stage::Pool(pool) => Step::Pool { index: pool.index.clone(), window: pool.window },
+                Stage::Luts(layer) => Step::Luts {
+                    relaxation: layer.relaxation.clone(),
+                    theta: tensors::copy(&layer.tables.var)?,
+                    chosen: layer.chosen()?,
+                    share: layer.share,
+                },
+            })
         };
-        self.layers.iter().map(layer).collect()
+        let block = |block: &Block| {
+            Ok((block.stages.iter().map(step).collect::<candle_core::Result<Vec<_>>>()?, block.residual))
+        };
+        Ok(Snapshot {
+            blocks: self.blocks.iter().map(block).collect::<candle_core::Result<_>>()?,
+            weights: self.head.matrix()?,
+        })
     }
 }
 
-impl Snapshot {
-    /// The hard tables, `[nodes, max(1, 2^k / 64)]` words.
-    pub fn hard_tables(&self) -> Vec<u64> {
-        let mut scratch = self.relaxation.scratch();
-        let tables = self.theta.chunks(self.relaxation.parameters());
-        tables.flat_map(|theta| self.relaxation.harden(theta, &mut scratch)[..words(self.fan_in)].to_vec()).collect()
+/// Bits as numbers.
+fn unpacked(x: &Tensor) -> candle_core::Result<Tensor> {
+    if x.dtype() == DType::F32 {
+        return Ok(x.clone());
+    }
+    let (rows, words) = x.dims2()?;
+    tensors::with(x, |packed: &[i64]| {
+        let mut numbers = vec![0.0; rows * words * LANES];
+        numbers.chunks_exact_mut(LANES).zip(packed).for_each(|(row, &word)| kernel::add_bits(word as u64, row));
+        Tensor::from_vec(numbers, (rows, words * LANES), &Device::Cpu)
+    })
+}
+
+fn wrong(what: String) -> Diagnostic {
+    Diagnostic::error(&codes::TRAIN_CONFIG, what)
+}
+
+impl Builder<'_> {
+    fn block(&mut self, i: usize, layer: &config::Layer) -> Result<Block> {
+        let before = self.field.clone();
+        let stages = match layer.kind {
+            LayerKind::Dense => vec![self.dense(i, layer)?],
+            LayerKind::Conv => self.conv(i, layer)?,
+            LayerKind::Pool => vec![self.pool(i, layer)?],
+        };
+        let (made, past) = (self.field.width, before.width);
+        match layer.residual {
+            Residual::Concat => self.field = std::mem::take(&mut self.field).then(&before),
+            Residual::Or if made != past => {
+                let what = format!("layers[{i}].residual = or, but the layer makes {made} bits of {past}");
+                return Err(wrong(what).help("give it as many outputs as inputs, or use residual = \"concat\"").into());
+            }
+            _ => {}
+        }
+        Ok(Block { stages, residual: layer.residual })
+    }
+
+    fn dense(&mut self, i: usize, layer: &config::Layer) -> Result<Stage> {
+        let inputs = self.field.width;
+        let candidates = Wiring::candidates(layer, inputs);
+        if inputs < layer.fan_in {
+            let what = format!("layers[{i}].fan_in = {}, but the layer reads only {inputs} bits", layer.fan_in);
+            return Err(wrong(what)
+                .help("give the encoder more bits or the layer before more nodes, or lower fan_in")
+                .into());
+        }
+        if layer.nodes.saturating_mul(layer.fan_in).saturating_mul(candidates) > config::MAX_CANDIDATES {
+            let what = format!("layers[{i}] has {candidates} candidates for each of its slots");
+            return Err(wrong(what).help("take fewer nodes, or candidates = 16").into());
+        }
+        let local = layer.wiring == config::Wiring::Local;
+        if local && self.field.points.len() != inputs {
+            let what = format!("layers[{i}].wiring = local, but its inputs have no positions");
+            return Err(wrong(what).help("make the layer before local, a convolution or a pool as well").into());
+        }
+        let mut rng = Stream::new(self.config.seed, Use::Wiring, self.luts);
+        let wiring = Wiring::draw(layer, inputs, &self.field.points, &mut rng);
+        self.field = Field { width: layer.nodes, points: wiring.centres.clone(), volume: None };
+        self.luts(wiring, layer.nodes, 1)
+    }
+
+    fn volume(&self, i: usize) -> Result<&Volume> {
+        self.field.volume.as_ref().ok_or_else(|| {
+            let what = format!("layers[{i}] has windows, but the layer before does not make an image");
+            wrong(what).help("put convolutions and pools before dense layers").into()
+        })
+    }
+
+    fn windows(&self, i: usize, layer: &config::Layer) -> Result<[usize; 2]> {
+        let volume = self.volume(i)?;
+        let [rows, columns] = volume.size;
+        volume.windows(layer).ok_or_else(|| {
+            let what = format!("layers[{i}].size = {}, but the image before has {rows} by {columns}", layer.size);
+            wrong(what).help("take a smaller window, or more padding").into()
+        })
+    }
+
+    fn conv(&mut self, i: usize, layer: &config::Layer) -> Result<Vec<Stage>> {
+        let out = self.windows(i, layer)?;
+        let volume = self.volume(i)?;
+        let places = out[0] * out[1];
+        let mut tables = layer.fan_in.pow(layer.depth as u32 - 1);
+        let all = layer.nodes.saturating_mul(tables).saturating_mul(places);
+        if all > config::MAX_NODES || all.saturating_mul(self.config.batch * layer.fan_in) > config::MAX_ACTIVATIONS {
+            let what = format!("layers[{i}] has {} tables at each of {places} places", layer.nodes * tables);
+            return Err(wrong(what).help("take fewer nodes or less depth, or a larger stride").into());
+        }
+        let mut rng = Stream::new(self.config.seed, Use::Wiring, self.luts);
+        let first = volume.leaves(layer, out, self.field.width as u32, &mut rng);
+        let mut stages = vec![self.luts(first, layer.nodes * tables, places)?];
+        while tables > 1 {
+            let wiring = tree_level(layer.nodes, tables, layer.fan_in, places);
+            tables = tables.div_ceil(layer.fan_in);
+            stages.push(self.luts(wiring, layer.nodes * tables, places)?);
+        }
+        self.field = Volume::fresh(layer.nodes, out);
+        Ok(stages)
+    }
+
+    fn pool(&mut self, i: usize, layer: &config::Layer) -> Result<Stage> {
+        let out = self.windows(i, layer)?;
+        let volume = self.volume(i)?;
+        let window = volume.window(layer);
+        if window > kernel::MAX_FAN_IN {
+            let what = format!("layers[{i}].size = {}: a pool of {window} bits", layer.size);
+            return Err(wrong(what).help("windows of up to 8 bits are possible: 2 by 2, or 8 of one row").into());
+        }
+        let channels = volume.channels;
+        let index = volume.pools(layer, out, self.field.width as u32);
+        self.field = Volume::fresh(channels, out);
+        Ok(Stage::Pool(Arc::new(Pool { index, window })))
+    }
+
+    /// Trees that reduce each of the groups to one bit.
+    fn tree(&mut self, groups: usize) -> Result<Block> {
+        let k = self.config.layers.last().map_or(6, |layer| layer.fan_in).max(2);
+        let mut below = self.field.width / groups;
+        let mut stages = Vec::new();
+        while below > 1 {
+            let wiring = tree_level(groups, below, k, 1);
+            below = below.div_ceil(k);
+            stages.push(self.luts(wiring, groups * below, 1)?);
+        }
+        self.field = Field { width: groups, ..Field::default() };
+        Ok(Block { stages, residual: Residual::None })
+    }
+
+    /// Tables with fresh parameters.
+    fn luts(&mut self, wiring: Wiring, tables: usize, share: usize) -> Result<Stage> {
+        let node = &self.config.node;
+        let relaxation = Relaxation::new(node, wiring.fan_in);
+        let numbers = relaxation.parameters();
+        let mut rng = Stream::new(self.config.seed, Use::Init, self.luts);
+        let mut theta = vec![0.0; tables * numbers];
+        theta.chunks_exact_mut(numbers).for_each(|theta| relaxation.first(&mut rng, theta));
+        let scores: Vec<f32> = (0..wiring.index.len()).map(|_| rng.unit()).collect();
+        let shape = (scores.len() / wiring.candidates, wiring.candidates);
+        let parameter = |numbers: Vec<f32>, shape: (usize, usize), decays, bounds| {
+            Parameter::new(&Tensor::from_vec(numbers, shape, &Device::Cpu)?, decays, bounds)
+        };
+        let layer = LutLayer {
+            bits_in: self.luts == 0 || node.sampling.is_hard(),
+            hard: node.sampling.is_hard(),
+            tables: parameter(theta, (tables, numbers), true, relaxation.bounds()).map_err(internal)?,
+            scores: parameter(scores, shape, false, [f32::NEG_INFINITY, f32::INFINITY]).map_err(internal)?,
+            wiring,
+            relaxation,
+            share,
+            per_group: 1,
+            penalty: Penalty::new(&self.config.regularizer),
+            stabilize: node.stabilize,
+        };
+        self.luts += 1;
+        Ok(Stage::Luts(Arc::new(layer)))
     }
 }

@@ -18,6 +18,7 @@ use rayon::prelude::*;
 
 use super::area::Penalty;
 use super::chunk::{Backward, Forward, Shape, choose, gather};
+use super::config::Stabilize;
 use super::kernel::{self, LANES, Row};
 use super::optim::Parameter;
 use super::relax::Relaxation;
@@ -49,6 +50,8 @@ pub struct LutLayer {
     pub per_group: usize,
     /// What area costs.
     pub penalty: Penalty,
+    /// How gradients of the outputs are scaled.
+    pub stabilize: Stabilize,
 }
 
 impl LutLayer {
@@ -221,7 +224,7 @@ impl CustomOp2 for Application {
         let d_scores = if layer.wiring.candidates > 1 { d_scores.gradient.as_mut_slice() } else { &mut [] };
         let shape = layer.shape(lanes / LANES, self.noise);
         tensors::with(tables, |theta| {
-            tensors::with(&grad.contiguous()?, |grad: &[f32]| {
+            tensors::with(&stabilized(&grad.contiguous()?, layer.stabilize)?, |grad: &[f32]| {
                 let (grad, d_theta) = (grad.as_chunks::<LANES>().0, d_tables.gradient.as_mut_slice());
                 match input {
                     Input::Bits(x) => self.backward(shape, x, theta, grad, d_theta, d_scores, &mut d_slots),
@@ -233,6 +236,16 @@ impl CustomOp2 for Application {
         let d_x = below.then(|| gather(&self.chosen, rows, lanes, &d_slots));
         Ok((d_x.map(|d| Tensor::from_vec(d, (rows, lanes), &Device::Cpu)).transpose()?, None))
     }
+}
+
+/// The gradient with a mean square of one, over all or over each lane.
+fn stabilized(grad: &Tensor, how: Stabilize) -> Result<Tensor> {
+    let square = match how {
+        Stabilize::None => return Ok(grad.clone()),
+        Stabilize::Layer => grad.sqr()?.mean_all()?.reshape((1, 1))?,
+        Stabilize::Sample => grad.sqr()?.mean_keepdim(0)?,
+    };
+    grad.broadcast_div(&(square + 1e-8)?.sqrt()?)
 }
 
 /// Takes the first `n` items, or none of an empty slice.
@@ -299,6 +312,7 @@ mod tests {
                     share: 1,
                     per_group,
                     penalty: Penalty::default(),
+                    stabilize: Stabilize::None,
                 }),
                 smoothing,
                 tables,
@@ -444,6 +458,16 @@ mod tests {
     fn gradients_are_those_of_the_last_step_alone() {
         let case = Case::new(6, 3, 0.75, 1);
         assert_eq!(case.run_floats(), case.run_floats());
+    }
+
+    #[test]
+    fn stabilised_gradients_have_a_mean_square_of_one() {
+        let grad = tensor(&[1.0, 2.0, -3.0, 4.0, 0.5, -6.0], 3);
+        let mean = |t: &Tensor| t.sqr().unwrap().mean(0).unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(mean(&stabilized(&grad, Stabilize::None).unwrap()), mean(&grad));
+        assert!(mean(&stabilized(&grad, Stabilize::Sample).unwrap()).iter().all(|m| (m - 1.0).abs() < 1e-5));
+        let layer = mean(&stabilized(&grad, Stabilize::Layer).unwrap());
+        assert!((layer.iter().sum::<f32>() / 3.0 - 1.0).abs() < 1e-5 && layer[1] != layer[0], "{layer:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
-use super::config::Optimizer;
+use super::config::{Optimizer, Schedule};
 use super::simd::{Kernel, widest};
 
 /// Elements that a thread updates at a time.
@@ -62,9 +62,17 @@ impl Parameter {
     }
 }
 
-/// Cosine from the full rate at step 0 down to zero at `steps`.
-pub fn cosine(rate: f64, step: usize, steps: usize) -> f64 {
-    0.5 * rate * (1.0 + (std::f64::consts::PI * step as f64 / steps.max(1) as f64).cos())
+/// The learning rate at a step of so many, of which so many an epoch.
+pub fn rate(config: &Optimizer, step: usize, steps: usize, per_epoch: usize) -> f64 {
+    let done = step as f64 / steps.max(1) as f64;
+    let share = match config.schedule {
+        Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+        Schedule::Step => 0.1f64.powi(i32::from(done >= 0.5) + i32::from(done >= 0.75)),
+        Schedule::Constant => 1.0,
+    };
+    let warmup = config.warmup * per_epoch as f64;
+    let warm = if warmup > 0.0 { ((step + 1) as f64 / warmup).min(1.0) } else { 1.0 };
+    config.learning_rate * share * warm
 }
 
 #[derive(Clone, Copy)]
@@ -148,7 +156,7 @@ mod tests {
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
         for step in 1..=20 {
             let gradient: Vec<f32> = (0..n).map(|i| ((i * step) % 23) as f32 / 23.0 - 0.4).collect();
-            let rate = cosine(config.learning_rate, step - 1, 20);
+            let rate = rate(&config, step - 1, 20, 5);
             for i in 0..n {
                 let g = f64::from(gradient[i]);
                 m[i] = config.beta1 * m[i] + (1.0 - config.beta1) * g;
@@ -170,9 +178,18 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_falls_from_the_rate_to_zero() {
-        assert_eq!(cosine(0.01, 0, 100), 0.01);
-        assert!((cosine(0.01, 50, 100) - 0.005).abs() < 1e-12);
-        assert!(cosine(0.01, 100, 100) < 1e-12);
+    fn schedules_fall_and_warm_up() {
+        let at = |schedule, warmup, step| rate(&Optimizer { schedule, warmup, ..Optimizer::default() }, step, 100, 10);
+        assert_eq!(at(Schedule::Cosine, 0.0, 0), 0.01);
+        assert!((at(Schedule::Cosine, 0.0, 50) - 0.005).abs() < 1e-12);
+        assert!(at(Schedule::Cosine, 0.0, 100) < 1e-12);
+        assert_eq!(
+            [0, 49, 50, 75].map(|s| (at(Schedule::Step, 0.0, s) * 1e6).round()),
+            [10000.0, 10000.0, 1000.0, 100.0]
+        );
+        assert_eq!(
+            [0, 4, 9, 60].map(|s| (at(Schedule::Constant, 1.0, s) * 1e6).round()),
+            [1000.0, 5000.0, 10000.0, 10000.0]
+        );
     }
 }

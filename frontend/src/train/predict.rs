@@ -6,25 +6,27 @@
 use blc_ir::diag::{Diagnostic, Result};
 use rayon::prelude::*;
 
-use super::encoder::Packer;
+use super::config::Residual;
 use super::kernel::{self, LANES, MAX_FAN_IN, Row};
-use super::network::Snapshot;
+use super::network::{Snapshot, Step};
+use super::pack::{Code, Packer};
+use super::relax::Relaxation;
 use super::simd::{Kernel, widest};
 use crate::codes;
 use crate::data::Features;
-use crate::model::{Layer, Model, Thresholds};
+use crate::model::{Layer, Model};
 
 /// Answers of a model for `N` samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prediction {
-    /// `[N, groups]`: ones in each group.
-    pub scores: Vec<u32>,
-    /// `[N]`: the group with most ones, ties to the lowest.
+    /// `[N, groups]`: ones in each group, or their products with the head's weights.
+    pub scores: Vec<u64>,
+    /// `[N]`: the index of the largest score, ties to the lowest; 0 where the model ends in one score.
     pub classes: Vec<u16>,
 }
 
 /// Evaluates a frozen model as the trainer does in its forward pass: 64 samples in a word, a tree of multiplexers
-/// for each table. The model is a thermometer, layers of at most eight inputs, a group sum and an argmax.
+/// for each table. The model is an encoder, layers of at most eight inputs, and sums of groups with or without weights.
 pub fn predict(model: &Model, x: &Features) -> Result<Prediction> {
     let plan = Plan::new(model)?;
     let (features, numbers) = (model.features(), x.len());
@@ -43,12 +45,13 @@ fn unfit(what: impl Into<String>) -> Box<Diagnostic> {
 
 /// A model taken apart and checked.
 pub struct Plan<'a> {
-    bits: usize,
-    thresholds: &'a Thresholds,
+    code: Code<'a>,
     /// Encoder bits that the first layer reads, ascending.
     live: Vec<u32>,
     layers: Vec<Tables<'a>>,
     groups: usize,
+    /// `[groups, groups]`, where sums are weighted.
+    weights: Option<&'a [u32]>,
 }
 
 struct Tables<'a> {
@@ -60,10 +63,13 @@ struct Tables<'a> {
 impl<'a> Plan<'a> {
     /// Takes a model apart.
     pub fn new(model: &'a Model) -> Result<Self> {
-        let [Layer::Thermometer { bits, thresholds }, middle @ .., Layer::GroupSum { groups }, Layer::Argmax] =
-            &model.layers[..]
-        else {
-            return Err(unfit("the model is not a thermometer, lookup tables, a group sum and an argmax"));
+        let [first, rest @ ..] = &model.layers[..] else { return Err(unfit("the model is empty")) };
+        let Some(code) = Code::of(first) else { return Err(unfit("the model has no encoder")) };
+        let rest = if let [rest @ .., Layer::Argmax] = rest { rest } else { rest };
+        let (middle, groups, weights) = match rest {
+            [middle @ .., Layer::GroupSum { groups }] => (middle, groups, None),
+            [middle @ .., Layer::GroupDsp { groups, weights }] => (middle, groups, Some(weights.as_slice())),
+            _ => return Err(unfit("the model does not end in sums")),
         };
         model.validate()?;
         let mut layers = Vec::new();
@@ -88,13 +94,13 @@ impl<'a> Plan<'a> {
         for c in first {
             *c = live.partition_point(|bit| bit < c) as u32;
         }
-        Ok(Self { bits: *bits, thresholds, live, layers, groups: *groups })
+        Ok(Self { code, live, layers, groups: *groups, weights })
     }
 
     /// Evaluates the samples with the given numbers.
     pub fn run(&self, x: &Features, features: usize, samples: &[u32]) -> Prediction {
-        let packer = Packer::new(x, features, self.bits, self.thresholds, &self.live);
-        let mut scores = vec![0u32; samples.len() * self.groups];
+        let packer = Packer::new(x, features, &self.code, &self.live);
+        let mut scores = vec![0u64; samples.len() * self.groups];
         scores.par_chunks_mut(LANES * self.groups).zip(samples.par_chunks(LANES)).for_each(|(scores, samples)| {
             let mut words = vec![0; packer.width()];
             packer.pack(samples, None, 1, &mut words);
@@ -104,20 +110,27 @@ impl<'a> Plan<'a> {
                 words = next;
             }
             for (group, words) in words.chunks(words.len() / self.groups).enumerate() {
-                let mut ones = [0u32; LANES];
+                let mut ones = [0u64; LANES];
                 for word in words {
-                    ones.iter_mut().enumerate().for_each(|(i, n)| *n += (word >> i & 1) as u32);
+                    ones.iter_mut().enumerate().for_each(|(i, n)| *n += word >> i & 1);
                 }
                 scores.chunks_exact_mut(self.groups).zip(ones).for_each(|(row, n)| row[group] = n);
             }
         });
+        if let Some(weights) = self.weights {
+            scores.par_chunks_mut(self.groups).for_each(|row| {
+                let products = |weights: &[u32]| weights.iter().zip(&*row).map(|(&w, s)| u64::from(w) * s).sum();
+                let weighted: Vec<u64> = weights.chunks(self.groups).map(products).collect();
+                row.copy_from_slice(&weighted);
+            });
+        }
         let classes = scores.par_chunks(self.groups).map(largest).collect();
         Prediction { scores, classes }
     }
 }
 
 /// Index of the largest number, ties to the lowest index.
-fn largest<T: PartialOrd>(row: &[T]) -> u16 {
+pub fn largest<T: PartialOrd>(row: &[T]) -> u16 {
     let mut at = 0;
     for (i, s) in row.iter().enumerate() {
         if *s > row[at] {
@@ -146,17 +159,28 @@ impl Kernel for Hard<'_> {
     }
 }
 
-/// The relaxed network's classes for the given samples; `packer` packs the bits that the first layer's rows name.
-pub fn predict_relaxed(layers: &[Snapshot], groups: usize, packer: &Packer<'_>, samples: &[u32]) -> Vec<u16> {
-    let block = |samples: &[u32]| -> Vec<u16> {
+/// The relaxed network's scores `[samples, groups]` of the given samples; `packer` packs the bits that the first layer's
+/// rows name.
+pub fn predict_relaxed(snapshot: &Snapshot, groups: usize, packer: &Packer<'_>, samples: &[u32]) -> Vec<f32> {
+    let block = |samples: &[u32]| -> Vec<f32> {
         let mut words = vec![0; packer.width()];
         packer.pack(samples, None, 1, &mut words);
         let mut x: Vec<Row> = vec![[0.0; LANES]; words.len()];
         x.iter_mut().zip(&words).for_each(|(row, &word)| kernel::add_bits(word, row));
-        for layer in layers {
-            let mut next = vec![[0.0; LANES]; layer.chosen.len() / layer.fan_in];
-            widest(Relaxed { layer, x: &x, y: &mut next });
-            x = next;
+        for (steps, residual) in &snapshot.blocks {
+            let past = if *residual == Residual::None { Vec::new() } else { x.clone() };
+            for step in steps {
+                // The row past the last is always 0.
+                x.push([0.0; LANES]);
+                x = relaxed(step, &x);
+            }
+            match residual {
+                Residual::None => {}
+                Residual::Concat => x.extend(past),
+                Residual::Or => {
+                    x.as_flattened_mut().iter_mut().zip(past.as_flattened()).for_each(|(x, p)| *x += p - *x * p)
+                }
+            }
         }
         let sums: Vec<Row> = x
             .chunks(x.len() / groups)
@@ -166,13 +190,39 @@ pub fn predict_relaxed(layers: &[Snapshot], groups: usize, packer: &Packer<'_>, 
                 sum
             })
             .collect();
-        (0..samples.len()).map(|i| largest(&sums.iter().map(|row| row[i]).collect::<Vec<_>>())).collect()
+        let sample = |i: usize| -> Vec<f32> {
+            let row = || sums.iter().map(|row| row[i]);
+            match &snapshot.weights {
+                None => row().collect(),
+                Some(w) => w.chunks(groups).map(|w| w.iter().zip(row()).map(|(w, s)| w * s).sum()).collect(),
+            }
+        };
+        (0..samples.len()).flat_map(sample).collect()
     };
     samples.par_chunks(LANES).flat_map_iter(block).collect()
 }
 
+fn relaxed(step: &Step, x: &[Row]) -> Vec<Row> {
+    match step {
+        Step::Pool { index, window } => {
+            let largest = |rows: &[u32]| {
+                rows.iter().fold([0.0; LANES], |y: Row, &row| std::array::from_fn(|i| y[i].max(x[row as usize][i])))
+            };
+            index.chunks(*window).map(largest).collect()
+        }
+        Step::Luts { relaxation, theta, chosen, share } => {
+            let mut y = vec![[0.0; LANES]; chosen.len() / relaxation.fan_in()];
+            widest(Relaxed { relaxation, theta, chosen, share: *share, x, y: &mut y });
+            y
+        }
+    }
+}
+
 struct Relaxed<'a> {
-    layer: &'a Snapshot,
+    relaxation: &'a Relaxation,
+    theta: &'a [f32],
+    chosen: &'a [u32],
+    share: usize,
     x: &'a [Row],
     y: &'a mut [Row],
 }
@@ -180,13 +230,17 @@ struct Relaxed<'a> {
 impl Kernel for Relaxed<'_> {
     #[inline(always)]
     fn run(self) {
-        let Snapshot { fan_in: k, relaxation, theta, chosen } = self.layer;
+        let Self { relaxation, share, .. } = self;
+        let k = relaxation.fan_in();
         let mut scratch = relaxation.scratch();
-        for ((theta, rows), y) in theta.chunks_exact(relaxation.parameters()).zip(chosen.chunks_exact(*k)).zip(self.y) {
-            let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
-            inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
+        let tables = self.theta.chunks_exact(relaxation.parameters()).zip(self.chosen.chunks_exact(share * k));
+        for ((theta, nodes), y) in tables.zip(self.y.chunks_exact_mut(share)) {
             relaxation.prepare(theta, None, &mut scratch.z);
-            *y = relaxation.forward(&scratch.z, &inputs[..*k], None, &mut scratch.rows);
+            for (rows, y) in nodes.chunks_exact(k).zip(y) {
+                let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
+                inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
+                *y = relaxation.forward(&scratch.z, &inputs[..k], None, &mut scratch.rows);
+            }
         }
     }
 }

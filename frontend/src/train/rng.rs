@@ -17,6 +17,8 @@ pub enum Use {
     Order = 4,
     /// Augmentation of the samples in an epoch.
     Augment = 5,
+    /// Bits flipped in a step.
+    Flips = 6,
 }
 
 /// A stream of random numbers.

@@ -24,7 +24,7 @@ fn quadrants(seed: u64, real: bool) -> Dataset {
             if real { Features::F32(x.iter().map(|&x| f32::from(x) / 7.0 - 3.0).collect()) } else { Features::U8(x) };
         Split { x, y }
     };
-    Dataset { name: "quadrants".into(), shape: vec![6, 6], classes: 4, train: split(601), test: split(200) }
+    Dataset { name: "quadrants".into(), shape: vec![6, 6], classes: 4, train: split(601), test: split(200), soft: None }
 }
 
 fn small() -> Config {
@@ -33,10 +33,10 @@ fn small() -> Config {
         batch: 32,
         encoder: Encoder { kind: EncoderKind::Thermometer, scope: Scope::Global, ..Encoder::default() },
         layers: vec![
-            Layer { nodes: 60, fan_in: 4, wiring: Wiring::Local, radius: 2, candidates: 5 },
+            Layer { nodes: 60, fan_in: 4, wiring: Wiring::Local, radius: 2, candidates: 5, ..Layer::default() },
             Layer { nodes: 40, fan_in: 3, ..Layer::default() },
         ],
-        augment: Augment { shift: 1 },
+        augment: Augment { shift: 1, ..Augment::default() },
         ..Config::default()
     }
 }
@@ -50,7 +50,7 @@ fn bytes(model: &Model) -> Vec<u8> {
 }
 
 /// Scores of one sample by the model file's words: thresholds, connections, tables, sums.
-fn scores(model: &Model, x: &[f32]) -> Vec<u32> {
+fn scores(model: &Model, x: &[f32]) -> Vec<u64> {
     let mut bits: Vec<bool> = Vec::new();
     let mut scores = Vec::new();
     for layer in &model.layers {
@@ -71,8 +71,22 @@ fn scores(model: &Model, x: &[f32]) -> Vec<u32> {
                 bits = connections.chunks(*fan_in).zip(tables.chunks(words)).map(node).collect();
             }
             model::Layer::GroupSum { groups } => {
-                let ones = |group: &[bool]| group.iter().filter(|&&b| b).count() as u32;
+                let ones = |group: &[bool]| group.iter().filter(|&&b| b).count() as u64;
                 scores = bits.chunks(bits.len() / groups).map(ones).collect();
+            }
+            model::Layer::Code { bits: n, thresholds, codes } => {
+                let steps = codes.len() - 1;
+                let threshold = |i: usize| match thresholds {
+                    Thresholds::U8(t) => f32::from(t[i]),
+                    Thresholds::F32(t) => t[i],
+                };
+                let level = |f: usize| (0..steps).filter(|t| x[f] > threshold(f * steps + t)).count();
+                bits = (0..x.len() * n).map(|i| codes[level(i / n)] >> (i % n) & 1 == 1).collect();
+            }
+            model::Layer::GroupDsp { groups, weights } => {
+                let sum = |g: usize| bits.chunks(bits.len() / groups).nth(g).unwrap().iter().filter(|&&b| b).count();
+                let product = |row: &[u32]| row.iter().enumerate().map(|(g, &w)| u64::from(w) * sum(g) as u64).sum();
+                scores = weights.chunks(*groups).map(product).collect();
             }
             model::Layer::Argmax => {}
         }
@@ -272,7 +286,7 @@ fn data_that_cannot_be_trained_on_are_named() {
     }
     let constant = error(|d| d.train.x = Features::F32(vec![1.0; 601 * 36]), &small());
     assert!(constant.code.id == "BL1301" && constant.message.contains("reads only 0 bits"), "{constant}");
-    let hot = Config { head: config::Head { temperature: Some(1e-40) }, ..small() };
+    let hot = Config { head: config::Head { temperature: Some(1e-40), ..config::Head::default() }, ..small() };
     assert_eq!(error(|_| {}, &hot).code.id, "BL1306");
 }
 

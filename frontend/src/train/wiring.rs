@@ -24,25 +24,51 @@ pub struct Wiring {
 }
 
 impl Wiring {
+    /// Candidates of a slot of a layer over `inputs` bits.
+    pub fn candidates(config: &config::Layer, inputs: usize) -> usize {
+        if config.wiring == Kind::All { inputs } else { config.candidates }
+    }
+
     /// Draws the wiring of a layer over `inputs` bits, at least `fan_in`. `points` are the positions of the inputs and
     /// empty where there are none.
     pub fn draw(config: &config::Layer, inputs: usize, points: &[Point], rng: &mut Stream) -> Self {
-        let (k, c) = (config.fan_in, config.candidates);
+        let (k, c) = (config.fan_in, Self::candidates(config, inputs));
         let mut wiring = Self { fan_in: k, candidates: c, index: Vec::new(), centres: Vec::new() };
         wiring.index.reserve_exact(config.nodes * k * c);
         let mut cover = Cover::new(inputs);
         let mut pool: Vec<u32> = (0..inputs as u32).collect();
         let map = (config.wiring == Kind::Local && points.len() == inputs).then(|| Map::new(points));
-        for _ in 0..config.nodes {
-            match &map {
-                None => {
+        let mut order = pool.clone();
+        if config.wiring == Kind::Unique {
+            rng.shuffle(&mut order);
+        }
+        for node in 0..config.nodes {
+            match (&map, config.wiring) {
+                (None, Kind::All) => (0..k).for_each(|_| wiring.index.extend_from_slice(&pool)),
+                (None, Kind::Unique) => {
+                    let first = unique(node, k, &order);
+                    wiring.push_node(&first, &mut pool, rng);
+                }
+                (None, Kind::Strided) => {
+                    let first = strided(node, config.nodes, k, inputs);
+                    wiring.push_node(&first, &mut pool, rng);
+                }
+                (None, Kind::Grouped) => {
+                    let groups = config.groups.clamp(1, (inputs / k).max(1));
+                    let group = node % groups;
+                    let mut window = pool_of(group * inputs / groups..(group + 1) * inputs / groups);
+                    rng.shuffle(&mut window);
+                    let first = window[..k.min(window.len())].to_vec();
+                    wiring.push_node(&first, &mut window, rng);
+                }
+                (None, _) => {
                     let mut first = Vec::with_capacity(k);
                     for _ in 0..k {
                         first.push(cover.next(&first, rng));
                     }
                     wiring.push_node(&first, &mut pool, rng);
                 }
-                Some(map) => {
+                (Some(map), _) => {
                     let centre = cover.next(&[], rng);
                     let point = points[centre as usize];
                     let mut window = map.window(point, config.radius, k * c);
@@ -79,6 +105,34 @@ impl Wiring {
             }
         }
     }
+}
+
+fn pool_of(range: std::ops::Range<usize>) -> Vec<u32> {
+    range.map(|i| i as u32).collect()
+}
+
+/// Inputs of a node by torchlogix's rule for unique tuples: first neighbours in a shuffled order, disjoint ones before
+/// overlapping ones, then inputs two apart, three apart, …; from the start again when all are used.
+fn unique(node: usize, k: usize, order: &[u32]) -> Vec<u32> {
+    let n = order.len();
+    if k == 1 {
+        return vec![order[node % n]];
+    }
+    // Below this distance tuples of different distances differ, and do not wrap onto themselves.
+    let distances = ((n - 1) / k).max(1);
+    let (distance, tuple) = (1 + node / n % distances, node % n);
+    // Starts 0, k, 2k, …, then 1, k + 1, …
+    let whole = n / k;
+    let start = if tuple < whole * k { tuple % whole * k + tuple / whole } else { tuple };
+    (0..k).map(|j| order[(start + j * distance) % n]).collect()
+}
+
+/// Inputs of a node of a butterfly: from its place on, 1, `k`, `k²`, … apart, the distance changing from node to node.
+fn strided(node: usize, nodes: usize, k: usize, inputs: usize) -> Vec<u32> {
+    let scales = (1..).take_while(|&s| k > 1 && k.checked_pow(s).is_some_and(|reach| reach <= inputs)).count().max(1);
+    let distance = k.pow((node % scales) as u32);
+    let start = (node as u128 * inputs as u128 / nodes as u128) as usize;
+    (0..k).map(|j| ((start + j * distance) % inputs) as u32).collect()
 }
 
 /// Deals out the inputs in random order again and again.
@@ -156,12 +210,12 @@ mod tests {
     use super::*;
 
     fn layer(nodes: usize, fan_in: usize, wiring: Kind, candidates: usize) -> config::Layer {
-        config::Layer { nodes, fan_in, wiring, radius: 1, candidates }
+        config::Layer { nodes, fan_in, wiring, radius: 1, candidates, ..config::Layer::default() }
     }
 
     fn draw(layer: &config::Layer, inputs: usize, points: &[Point]) -> Wiring {
         let wiring = Wiring::draw(layer, inputs, points, &mut Stream::new(3, Use::Wiring, 0));
-        assert_eq!(wiring.index.len(), layer.nodes * layer.fan_in * layer.candidates);
+        assert_eq!(wiring.index.len(), layer.nodes * layer.fan_in * Wiring::candidates(layer, inputs));
         assert!(wiring.index.iter().all(|&i| (i as usize) < inputs));
         wiring
     }
@@ -221,5 +275,51 @@ mod tests {
         assert!(wiring.index.chunks(30).all(distinct));
         let everything = draw(&layer(4, 6, Kind::Local, 16), 60, &points);
         assert!(everything.index.chunks(16).all(distinct));
+    }
+
+    #[test]
+    fn unique_wiring_never_repeats_a_node_while_it_can() {
+        for (nodes, k, inputs) in [(300, 2, 31), (200, 3, 20), (60, 6, 40), (10, 4, 13), (7, 1, 7)] {
+            let wiring = draw(&layer(nodes, k, Kind::Unique, 1), inputs, &[]);
+            let mut seen: Vec<Vec<u32>> = wiring.index.chunks(k).map(<[u32]>::to_vec).collect();
+            seen.iter_mut().for_each(|node| node.sort_unstable());
+            assert!(seen.iter().all(|node| distinct(node)));
+            let unique = (inputs - 1) / k * inputs;
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), nodes.min(unique), "{nodes} nodes of {k} over {inputs}");
+            assert!(nodes * k < inputs + k || covered(wiring.index.iter().copied(), inputs), "{nodes} {k} {inputs}");
+        }
+        // More candidates: the first of each slot is the unique one.
+        let (one, many) = (draw(&layer(9, 3, Kind::Unique, 1), 30, &[]), draw(&layer(9, 3, Kind::Unique, 4), 30, &[]));
+        assert!(many.index.iter().step_by(4).eq(one.index.iter()));
+    }
+
+    #[test]
+    fn strided_wiring_reaches_near_and_far() {
+        let wiring = draw(&layer(64, 4, Kind::Strided, 1), 64, &[]);
+        assert_eq!(wiring.index[..12], [0, 1, 2, 3, 1, 5, 9, 13, 2, 18, 34, 50]);
+        let mut reads = [0; 64];
+        wiring.index.iter().for_each(|&i| reads[i as usize] += 1);
+        assert!(reads.iter().all(|r| (2..=6).contains(r)), "{reads:?}");
+        assert!(draw(&layer(10, 2, Kind::Strided, 1), 3, &[]).index.chunks(2).all(distinct));
+    }
+
+    #[test]
+    fn grouped_nodes_read_one_group() {
+        let config = config::Layer { groups: 4, ..layer(40, 3, Kind::Grouped, 2) };
+        let wiring = draw(&config, 40, &[]);
+        for (node, slots) in wiring.index.chunks(6).enumerate() {
+            assert!(distinct(slots) && slots.iter().all(|&i| i as usize / 10 == node % 4));
+        }
+        // Fewer inputs than groups: as many groups as have enough.
+        assert!(draw(&config::Layer { groups: 99, ..config }, 7, &[]).index.chunks(2).all(|slot| slot.len() == 2));
+    }
+
+    #[test]
+    fn all_inputs_are_candidates() {
+        let wiring = draw(&layer(5, 2, Kind::All, 1), 9, &[]);
+        assert_eq!(wiring.candidates, 9);
+        assert!(wiring.index.chunks(9).all(|slot| slot.iter().copied().eq(0..9)));
     }
 }

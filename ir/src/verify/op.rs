@@ -6,13 +6,22 @@ use crate::func::{Func, Op, Value};
 use crate::module::{Data, Module, Resource, ResourceId};
 use crate::ops::OpKind;
 use crate::table::mask;
-use crate::types::{Elem, Type, bits_for};
+use crate::types::{Elem, Type, bits_for, bits_for_products};
 
 pub(super) fn check(module: &Module, f: &Func, op: Op<'_>) -> Check {
     no_clock(f, op)?;
     let (x, out) = (op.operands, op.result());
     match op.kind {
         OpKind::Thermometer { thresholds } => thermometer(module, f, op, thresholds),
+        OpKind::Code { bits, thresholds, codes } => code(module, f, op, bits as usize, thresholds, codes),
+        OpKind::MatVec { weights } => {
+            let ty = f.ty(x[0]);
+            if !matches!(ty.elem, Elem::Word(_)) || ty.shape().len() != 1 {
+                return Err((&OPERAND_TYPE, format!("the operand is of type {ty}, a vector of words is needed")));
+            }
+            let (rows, width) = matvec(module, ty, weights)?;
+            result_is(f, op, Type::array(Elem::Word(width), &[rows]).unwrap_or(Type::BIT))
+        }
         OpKind::LutDense { k, connections, tables } => {
             let n = vector(f, x[0], Elem::Bit, "a vector of bits")?;
             let nodes = lut_dense(module, n, k, connections, tables)?;
@@ -143,6 +152,43 @@ fn loaded<'a>(module: &'a Module, id: ResourceId, what: &str) -> Result<(&'a Res
 }
 
 fn thermometer(module: &Module, f: &Func, op: Op<'_>, thresholds: ResourceId) -> Check {
+    let (features, bits) = rising(module, f, op, thresholds)?;
+    result_is(f, op, Type::bits(features * bits))
+}
+
+fn code(module: &Module, f: &Func, op: Op<'_>, bits: usize, thresholds: ResourceId, codes: ResourceId) -> Check {
+    let (features, steps) = rising(module, f, op, thresholds)?;
+    if !(1..=64).contains(&bits) {
+        return Err((&ATTRIBUTE, format!("codes of {bits} bits; they have 1 to 64")));
+    }
+    let (resource, Data::U64(values)) = loaded(module, codes, "codes")? else {
+        return Err((&RESOURCE_SHAPE, "codes are u64".into()));
+    };
+    if resource.shape != [steps + 1] {
+        return Err((&RESOURCE_SHAPE, format!("#{} is not [{}], one code an interval", resource.name, steps + 1)));
+    }
+    if let Some(bad) = values.iter().find(|&&c| bits < 64 && c >> bits != 0) {
+        return Err((&RESOURCE_VALUE, format!("#{} has {bad:#x}, which does not fit {bits} bits", resource.name)));
+    }
+    result_is(f, op, Type::bits(features.saturating_mul(bits)))
+}
+
+/// Rows of the matrix, and the width that holds every product with it.
+fn matvec(module: &Module, ty: Type, weights: ResourceId) -> Result<(usize, u8), Problem> {
+    let (resource, Data::U32(w)) = loaded(module, weights, "weights")? else {
+        return Err((&RESOURCE_SHAPE, "weights are u32".into()));
+    };
+    match *resource.shape.as_slice() {
+        [rows, columns] if columns == ty.len() && rows > 0 => {
+            let width = bits_for_products(w, columns, ty.elem_bits());
+            Ok((rows, width.ok_or((&RESOURCE_VALUE, format!("#{} gives sums above 2^64", resource.name)))?))
+        }
+        _ => Err((&RESOURCE_SHAPE, format!("#{} is not [rows, {}]", resource.name, ty.len()))),
+    }
+}
+
+/// Checks thresholds against the operand; gives features and thresholds of each.
+fn rising(module: &Module, f: &Func, op: Op<'_>, thresholds: ResourceId) -> Result<(usize, usize), Problem> {
     let ty = f.ty(op.operands[0]);
     if !matches!(ty.elem, Elem::Word(_) | Elem::F32) {
         return Err((&OPERAND_TYPE, format!("the operand is of type {ty}, words or real numbers are needed")));
@@ -169,7 +215,7 @@ fn thermometer(module: &Module, f: &Func, op: Op<'_>, thresholds: ResourceId) ->
     if !fine {
         return Err((&RESOURCE_VALUE, format!("#{} has a threshold that falls or is not finite", resource.name)));
     }
-    result_is(f, op, Type::bits(features * bits))
+    Ok((features, bits))
 }
 
 /// Checks connections and tables against each other; gives the number of nodes.

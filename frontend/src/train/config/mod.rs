@@ -12,6 +12,8 @@ mod presets;
 pub use parts::*;
 pub use presets::PRESETS;
 
+use super::augment::Variation;
+use super::encoder::MAX_CODE_BITS;
 use super::kernel::MAX_FAN_IN;
 use crate::codes;
 use crate::data::Dataset;
@@ -39,6 +41,8 @@ pub struct Config {
     pub seed: u64,
     /// Share of each class of the training samples that is held out to choose the best epoch; never trained on.
     pub validation: f64,
+    /// Epochs without a better one after which a run ends; 0 never.
+    pub patience: usize,
     /// From features to bits.
     pub encoder: Encoder,
     /// From input to output. The last one's nodes must divide into the classes.
@@ -49,6 +53,8 @@ pub struct Config {
     pub head: Head,
     /// How parameters are updated.
     pub optimizer: Optimizer,
+    /// What is minimised.
+    pub loss: Loss,
     /// What is added to the loss.
     pub regularizer: Regularizer,
     /// How samples are varied.
@@ -62,23 +68,25 @@ impl Default for Config {
             batch: 64,
             seed: 1,
             validation: 0.1,
+            patience: 0,
             encoder: Encoder::default(),
             layers: vec![Layer::default()],
             node: Node::default(),
             head: Head::default(),
             optimizer: Optimizer::default(),
+            loss: Loss::default(),
             regularizer: Regularizer::default(),
             augment: Augment::default(),
         }
     }
 }
 
-/// Most nodes in a layer, so that a slip of the finger is an error and not an exhausted machine.
-const MAX_NODES: usize = 1 << 20;
+/// Most nodes of a layer, at all places, so that a slip of the finger is an error and not an exhausted machine.
+pub const MAX_NODES: usize = 1 << 20;
 /// Most candidates in a layer, for the same reason.
-const MAX_CANDIDATES: usize = 1 << 26;
+pub const MAX_CANDIDATES: usize = 1 << 26;
 /// Most activations of a layer's slots, for the same reason.
-const MAX_ACTIVATIONS: usize = 1 << 30;
+pub const MAX_ACTIVATIONS: usize = 1 << 30;
 
 impl Config {
     /// Reads a TOML text.
@@ -101,10 +109,20 @@ impl Config {
     pub fn check(&self, data: &Dataset) -> Result<()> {
         let features = data.shape.iter().fold(1usize, |n, &d| n.saturating_mul(d));
         let (encoder, node, opt, reg) = (&self.encoder, &self.node, &self.optimizer, &self.regularizer);
+        let augment = &self.augment;
         let sinusoid = node.squash == Squash::Sinusoid && matches!(node.kind, NodeKind::Light | NodeKind::Hybrid);
         let bits = features.saturating_mul(encoder.bits);
+        let most = match encoder.kind {
+            EncoderKind::Thermometer | EncoderKind::Gaussian | EncoderKind::Distributive | EncoderKind::Learnable => {
+                255
+            }
+            EncoderKind::OneHot | EncoderKind::SignMagnitude if encoder.bits < 2 => 0,
+            EncoderKind::OneHot => 64,
+            _ => MAX_CODE_BITS,
+        };
         let betas = [opt.beta1, opt.beta2].iter().all(|b| (0.0..1.0).contains(b));
         let temperature = self.head.temperature.unwrap_or(1.0);
+        let last = self.head.last_temperature.unwrap_or(1.0);
         let image = data.shape.len() >= 2;
         require(&[
             (data.classes >= 2 && features >= 1, "data", &data.shape, "needs at least two classes and one feature"),
@@ -116,7 +134,13 @@ impl Config {
                 "from 1 to 65536; multiples of 64 waste nothing",
             ),
             (self.validation > 0.0 && self.validation < 0.9, "validation", &self.validation, "above 0 and below 0.9"),
-            ((1..=255).contains(&encoder.bits) && bits <= 1 << 31, "encoder.bits", &encoder.bits, "from 1 to 255"),
+            (
+                (1..=most).contains(&encoder.bits) && bits <= 1 << 31,
+                "encoder.bits",
+                &encoder.bits,
+                "from 1 to 255 for thermometers, to 64 for one-hot, to 12 for other codes; one-hot and sign-magnitude from 2",
+            ),
+            (positive(encoder.temperature), "encoder.temperature", &encoder.temperature, "above 0"),
             ((0.0..0.5).contains(&encoder.rarest), "encoder.rarest", &encoder.rarest, "from 0, below 0.5"),
             ((0.55..=1.0).contains(&node.smoothing), "node.smoothing", &node.smoothing, "from 0.55 to 1"),
             ((0.0..=1.0).contains(&node.residual), "node.residual", &node.residual, "from 0 to 1"),
@@ -142,6 +166,28 @@ impl Config {
                 "numbers from 0 to a million",
             ),
             (positive(temperature), "head.temperature", &temperature, "above 0; without it, a good one is taken"),
+            (positive(last), "head.last_temperature", &last, "above 0"),
+            ((2..=16).contains(&self.head.weight_bits), "head.weight_bits", &self.head.weight_bits, "from 2 to 16"),
+            ((0.0..1.0).contains(&self.loss.smoothing), "loss.smoothing", &self.loss.smoothing, "from 0, below 1"),
+            ((0.0..=1.0).contains(&self.loss.distill), "loss.distill", &self.loss.distill, "from 0 to 1"),
+            (
+                self.loss.distill == 0.0 || data.soft.is_some(),
+                "loss.distill",
+                &self.loss.distill,
+                "0 where the data have no `p_train`, [samples, classes]",
+            ),
+            (
+                opt.warmup >= 0.0 && opt.warmup <= self.epochs as f64,
+                "optimizer.warmup",
+                &opt.warmup,
+                "from 0 to the number of epochs",
+            ),
+            (
+                encoder.kind != EncoderKind::Learnable || augment.flip_bits == 0.0,
+                "augment.flip_bits",
+                &augment.flip_bits,
+                "0 where thresholds are learned",
+            ),
             (
                 positive(opt.learning_rate),
                 "optimizer.learning_rate",
@@ -152,43 +198,58 @@ impl Config {
             (betas, "optimizer.beta1, beta2", &[opt.beta1, opt.beta2], "from 0, below 1"),
             (positive(opt.epsilon), "optimizer.epsilon", &opt.epsilon, "above 0; 1e-8 is usual"),
             (self.augment.shift <= 16, "augment.shift", &self.augment.shift, "from 0 to 16"),
-            (image || self.augment.shift == 0, "augment.shift", &self.augment.shift, "0 where samples are not images"),
+            (
+                image || !Variation::wanted(augment),
+                "augment.shift, mirror, affine",
+                augment,
+                "off where samples are not images",
+            ),
+            ((0.0..=4.0).contains(&augment.affine), "augment.affine", &augment.affine, "from 0 to 4"),
+            ((0.0..0.5).contains(&augment.flip_bits), "augment.flip_bits", &augment.flip_bits, "from 0, below 0.5"),
             (!self.layers.is_empty(), "layers", &self.layers, "at least one [[layers]]"),
         ])?;
-        let mut positions = true;
         for (i, layer) in self.layers.iter().enumerate() {
-            let local = layer.wiring == Wiring::Local;
-            let key = |key| format!("layers[{i}].{key}");
-            require(&[
-                ((1..=MAX_NODES).contains(&layer.nodes), &key("nodes"), &layer.nodes, "from 1 to 1048576"),
-                ((1..=MAX_FAN_IN).contains(&layer.fan_in), &key("fan_in"), &layer.fan_in, "from 1 to 8"),
-                (
-                    node.kind != NodeKind::Difflogic || layer.fan_in == 2,
-                    &key("fan_in"),
-                    &layer.fan_in,
-                    "2 for nodes of kind difflogic",
-                ),
-                (layer.candidates >= 1, &key("candidates"), &layer.candidates, "at least 1; 16 is plenty"),
-                (positions || !local, &key("wiring"), &layer.wiring, "local only if the layer before is local"),
-            ])?;
-            let slots = layer.nodes * layer.fan_in;
-            require(&[
-                (
-                    slots.saturating_mul(layer.candidates) <= MAX_CANDIDATES,
-                    &key("candidates"),
-                    &layer.candidates,
-                    "fewer",
-                ),
-                (slots * self.batch <= MAX_ACTIVATIONS, &key("nodes"), &layer.nodes, "fewer, or a smaller batch"),
-            ])?;
-            positions = local;
-        }
-        let last = self.layers.last().map_or(0, |layer| layer.nodes);
-        if !last.is_multiple_of(data.classes) {
-            let d = bad(format!("the last layer's {last} nodes do not divide into {} classes", data.classes));
-            return Err(d.help(format!("take {}", last.next_multiple_of(data.classes))).into());
+            self.check_layer(i, layer)?;
         }
         Ok(())
+    }
+
+    /// What of a layer can be known by itself; how layers fit each other is known when the network is made.
+    fn check_layer(&self, i: usize, layer: &Layer) -> Result<()> {
+        let key = |key| format!("layers[{i}].{key}");
+        let (conv, pool) = (layer.kind == LayerKind::Conv, layer.kind == LayerKind::Pool);
+        let last = i + 1 == self.layers.len();
+        let leaves = layer.fan_in.checked_pow(layer.depth as u32).unwrap_or(usize::MAX);
+        require(&[
+            ((1..=MAX_NODES).contains(&layer.nodes), &key("nodes"), &layer.nodes, "from 1 to 1048576"),
+            ((1..=MAX_FAN_IN).contains(&layer.fan_in), &key("fan_in"), &layer.fan_in, "from 1 to 8"),
+            (
+                pool || self.node.kind != NodeKind::Difflogic || layer.fan_in == 2,
+                &key("fan_in"),
+                &layer.fan_in,
+                "2 for nodes of kind difflogic",
+            ),
+            (
+                pool || self.node.kind != NodeKind::Fourier || layer.fan_in <= 6,
+                &key("fan_in"),
+                &layer.fan_in,
+                "at most 6 for nodes of kind fourier",
+            ),
+            (layer.candidates >= 1, &key("candidates"), &layer.candidates, "at least 1; 16 is plenty"),
+            (!conv || layer.candidates == 1, &key("candidates"), &layer.candidates, "1 in convolutions"),
+            ((1..=4096).contains(&layer.groups), &key("groups"), &layer.groups, "from 1 to 4096"),
+            ((1..=64).contains(&layer.size), &key("size"), &layer.size, "from 1 to 64"),
+            ((1..=64).contains(&layer.stride), &key("stride"), &layer.stride, "from 1 to 64"),
+            (layer.padding < layer.size || !conv, &key("padding"), &layer.padding, "below the size"),
+            ((1..=6).contains(&layer.depth) && leaves <= 4096, &key("depth"), &layer.depth, "at most 4096 leaves"),
+            (!last || layer.residual == Residual::None, &key("residual"), &layer.residual, "none in the last layer"),
+        ])?;
+        let slots = layer.nodes * layer.fan_in;
+        let candidates = slots.saturating_mul(layer.candidates);
+        require(&[
+            (candidates <= MAX_CANDIDATES, &key("candidates"), &layer.candidates, "fewer"),
+            (slots * self.batch <= MAX_ACTIVATIONS, &key("nodes"), &layer.nodes, "fewer, or a smaller batch"),
+        ])
     }
 }
 
@@ -217,7 +278,7 @@ mod tests {
 
     fn data(shape: &[usize]) -> Dataset {
         let split = Split { x: Features::U8(vec![]), y: vec![] };
-        Dataset { name: "d".into(), shape: shape.to_vec(), classes: 7, train: split.clone(), test: split }
+        Dataset { name: "d".into(), shape: shape.to_vec(), classes: 7, train: split.clone(), test: split, soft: None }
     }
 
     #[test]
@@ -255,7 +316,7 @@ mod tests {
         let good = Config { layers: vec![Layer { nodes: 70, ..Layer::default() }], ..Config::default() };
         good.check(&data(&[4, 4])).unwrap();
         type Change = fn(&mut Config);
-        let cases: [(&str, Change); 19] = [
+        let cases: [(&str, Change); 21] = [
             ("epochs", |c| c.epochs = 0),
             ("batch", |c| c.batch = 0),
             ("validation", |c| c.validation = 0.0),
@@ -271,10 +332,12 @@ mod tests {
             ("layers = []", |c| c.layers.clear()),
             ("layers[0].nodes", |c| c.layers[0].nodes = usize::MAX),
             ("layers[0].fan_in", |c| c.layers[0].fan_in = 9),
+            ("layers[0].depth", |c| c.layers[0].depth = 6),
+            ("layers[0].residual", |c| c.layers[0].residual = Residual::Or),
+            ("loss.distill", |c| c.loss.distill = 0.5),
+            ("node.sampling", |c| c.node.sampling = Sampling::Soft),
             ("layers[0].candidates", |c| c.layers[0].candidates = 0),
             ("layers[0].candidates", |c| c.layers[0].candidates = usize::MAX),
-            ("layers[1].wiring", |c| c.layers.push(Layer { wiring: Wiring::Local, ..c.layers[0].clone() })),
-            ("71 nodes", |c| c.layers[0].nodes = 71),
         ];
         for (named, change) in cases {
             let mut config = good.clone();
@@ -282,7 +345,7 @@ mod tests {
             let e = config.check(&data(&[4, 4])).unwrap_err();
             assert!(e.code.id == "BL1301" && e.message.contains(named) && e.help.is_some(), "{named}: {e}");
         }
-        let shifted = Config { augment: Augment { shift: 1 }, ..good };
+        let shifted = Config { augment: Augment { shift: 1, ..Augment::default() }, ..good };
         assert!(shifted.check(&data(&[16])).is_err());
         assert!(shifted.check(&data(&[4, 4])).is_ok());
     }

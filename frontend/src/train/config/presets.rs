@@ -13,12 +13,12 @@ impl Config {
     pub fn preset(name: &str) -> Result<Self> {
         let images = Self {
             encoder: Encoder { kind: EncoderKind::Thermometer, bits: 3, scope: Scope::Global, ..Encoder::default() },
-            augment: Augment { shift: 1 },
+            augment: Augment { shift: 1, ..Augment::default() },
             ..Self::default()
         };
         let local = |nodes, radius| Layer { nodes, wiring: Wiring::Local, radius, candidates: 16, ..Layer::default() };
         match name {
-            "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment { shift: 0 }, ..images }),
+            "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment::default(), ..images }),
             "mnist" => {
                 let node = Node { smoothing: 0.85, ..Node::default() };
                 Ok(Self { epochs: 30, layers: vec![local(3000, 5)], node, ..images })
