@@ -27,7 +27,8 @@ fn data(shape: &[usize]) -> Dataset {
     let mut split = |n: usize| {
         let y: Vec<u16> = (0..n).map(|i| (i % 4) as u16).collect();
         let pixel = |y: u16, f: usize| if f * 4 / features == y as usize { 100 } else { 0 };
-        let x = y.iter().flat_map(|&y| (0..features).map(move |f| pixel(y, f))).map(|p| p + random(120) as u8).collect();
+        let x =
+            y.iter().flat_map(|&y| (0..features).map(move |f| pixel(y, f))).map(|p| p + random(120) as u8).collect();
         Split { x: Features::U8(x), y }
     };
     Dataset { name: "member".into(), shape: shape.to_vec(), classes: 4, train: split(200), test: split(90), soft: None }
@@ -162,7 +163,11 @@ fn layers() {
     let cases: [(&str, &[usize], Vec<Layer>); 5] = [
         ("conv and pool", &[6, 6], vec![Layer { padding: 1, ..conv.clone() }, pool.clone(), last.clone()]),
         ("conv in groups, strided", &[2, 4, 4], vec![Layer { groups: 2, stride: 2, ..conv.clone() }, last.clone()]),
-        ("conv of one axis, past it", &[12], vec![Layer { residual: Residual::Concat, ..conv }, pool, last.clone()]),
+        (
+            "conv of one axis, past it",
+            &[12],
+            vec![Layer { residual: Residual::Concat, padding: 1, ..conv }, pool, last.clone()],
+        ),
         ("concat", &[6, 6], vec![Layer { residual: Residual::Concat, ..small(10, 3) }, last.clone()]),
         ("or", &[6, 6], vec![small(12, 3), Layer { residual: Residual::Or, ..small(12, 2) }, last]),
     ];

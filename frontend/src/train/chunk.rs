@@ -225,7 +225,7 @@ impl Kernel for Backward<'_, u64> {
                     }
                 }
             }
-            relaxation.from_corners(&d_value[..entries], &mut scratch);
+            relaxation.take_back(&d_value[..entries], &mut scratch);
             self.shape.penalty.add(relaxation, &scratch.z, &mut scratch.dz);
             relaxation.finish(theta, noise, &scratch.z, &scratch.dz, d_theta);
         }

@@ -308,7 +308,10 @@ mod tests {
             let blc_ir::diag::Place::Span(_, range) = &e.place else { panic!("no place in {e}") };
             assert_eq!(&text[range.clone()], marked);
         }
-        assert_eq!(Config::preset("minst").unwrap_err().help.as_deref(), Some("choose one of: digits, mnist"));
+        assert_eq!(
+            Config::preset("minst").unwrap_err().help.as_deref(),
+            Some("choose one of: digits, mnist-tiny, mnist, fashion, cifar10, tabular")
+        );
     }
 
     #[test]

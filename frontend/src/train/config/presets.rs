@@ -6,7 +6,7 @@ use super::{Augment, Config, Encoder, EncoderKind, Layer, Node, Scope, Wiring, b
 use crate::data::Dataset;
 
 /// Names of the presets, for help texts.
-pub const PRESETS: &[&str] = &["digits", "mnist"];
+pub const PRESETS: &[&str] = &["digits", "mnist-tiny", "mnist", "fashion", "cifar10", "tabular"];
 
 impl Config {
     /// A configuration by name, one of [`PRESETS`].
@@ -17,12 +17,30 @@ impl Config {
             ..Self::default()
         };
         let local = |nodes, radius| Layer { nodes, wiring: Wiring::Local, radius, candidates: 16, ..Layer::default() };
+        let handwriting = Augment { affine: 1.0, ..Augment::default() };
         match name {
             "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment::default(), ..images }),
+            "mnist-tiny" => Ok(Self { epochs: 60, layers: vec![local(1000, 5)], augment: handwriting, ..images }),
             "mnist" => {
                 let node = Node { smoothing: 0.85, ..Node::default() };
                 Ok(Self { epochs: 30, layers: vec![local(3000, 5)], node, ..images })
             }
+            "fashion" => {
+                let encoder = Encoder { kind: EncoderKind::Distributive, bits: 7, ..images.encoder.clone() };
+                let augment = Augment { shift: 1, mirror: true, ..Augment::default() };
+                Ok(Self { epochs: 30, encoder, layers: vec![local(16_000, 4)], augment, ..images })
+            }
+            "cifar10" => {
+                let encoder = Encoder { kind: EncoderKind::Distributive, bits: 7, ..images.encoder.clone() };
+                let augment = Augment { shift: 4, mirror: true, reflect: true, ..Augment::default() };
+                let batch = 128;
+                Ok(Self { epochs: 60, batch, encoder, layers: vec![local(60_000, 3)], augment, ..images })
+            }
+            "tabular" => Ok(Self {
+                encoder: Encoder { bits: 16, ..Encoder::default() },
+                layers: vec![Layer { nodes: 2600, candidates: 16, ..Layer::default() }],
+                ..Self::default()
+            }),
             _ => Err(bad(format!("no preset is called `{name}`"))
                 .help(format!("choose one of: {}", PRESETS.join(", ")))
                 .into()),

@@ -318,7 +318,7 @@ impl Relaxation {
 
     /// Takes the gradient of the corners' values to `scratch.dz`.
     #[inline(always)]
-    pub fn from_corners(&self, d_value: &[f32], scratch: &mut Scratch) {
+    pub fn take_back(&self, d_value: &[f32], scratch: &mut Scratch) {
         scratch.dz.fill(0.0);
         if self.is_table() {
             scratch.dz.copy_from_slice(d_value);

@@ -1,4 +1,5 @@
 //! Every relaxation against its definition in double precision and against finite differences.
+#![allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 
 use super::*;
 use crate::train::config::Node;
@@ -189,7 +190,7 @@ fn corners_decide_the_hard_table_and_bits_see_their_slopes() {
         let mut corners = Corners::new(k);
         relaxation.corners(&mut scratch, true, &mut corners);
         let d_value: Vec<f32> = (0..1 << k).map(|_| rng.unit() - 0.5).collect();
-        relaxation.from_corners(&d_value, &mut scratch);
+        relaxation.take_back(&d_value, &mut scratch);
         let mut d_theta = vec![0.0; theta.len()];
         relaxation.finish(&theta, None, &scratch.z, &scratch.dz, &mut d_theta);
         for a in 0..1usize << k {
@@ -256,7 +257,8 @@ fn residual_nodes_pass_their_first_input() {
 /// Gate `i` has the truth table `i`, inputs 00, 01, 10, 11 from the highest bit on (difflogic's numbering).
 #[test]
 fn gates_are_numbered_as_published() {
-    let tables: [(usize, fn(bool, bool) -> bool); 6] =
+    type Gate = fn(bool, bool) -> bool;
+    let tables: [(usize, Gate); 6] =
         [(1, |a, b| a & b), (3, |a, _| a), (5, |_, b| b), (6, |a, b| a ^ b), (7, |a, b| a | b), (11, |a, b| a | !b)];
     for (gate, f) in tables {
         for address in 0..4 {
