@@ -1,10 +1,11 @@
 #!/bin/sh
 # CPU time of a training step here and in PyTorch (torchlogix 0.2.2), model after model in turn: training_benchmark.sh [VENV]
-# Installs torchlogix into VENV (default .venv) if it is not there. Writes a table to standard output.
+# Installs torchlogix, which needs Python 3.12, into VENV (default .venv; PYTHON names the interpreter) if it is not there.
+# Writes a table to standard output.
 set -eu
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+[ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/python" -c 'import torchlogix' 2>/dev/null || "$venv/bin/pip" install -q torchlogix==0.2.2
 cargo build --release -q -p blc-frontend --example step_time --locked
 ours=${CARGO_TARGET_DIR:-target}/release/examples/step_time

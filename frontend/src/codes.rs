@@ -132,6 +132,9 @@ blc_ir::codes! {
         "Without an official split a fifth of each class, rounded down, is for testing: five samples of one class are the least.";
     BL1212 = GZIP: "a gzip file is damaged",
         "The compressed data contradicts itself or its checksum. Copy or download the file again.";
+    BL1213 = CSV_FORMAT: "a table of comma-separated values makes no sense",
+        "A .csv has a sample a line: finite numbers, and the class in the last column, a whole number or a name. Every line has \
+         as many columns as the first, which may be a heading.";
 
     // Training.
     BL1301 = TRAIN_CONFIG: "a training configuration cannot be used",

@@ -2,6 +2,7 @@
 
 mod array;
 mod cifar;
+mod csv;
 pub mod idx;
 mod mapped;
 pub mod npy;

@@ -1,10 +1,10 @@
-//! What `--data` may name: `digits`, a folder of IDX or CIFAR-10 files, or an `.npz`.
+//! What `--data` may name: `digits`, a folder of IDX or CIFAR-10 files, an `.npz`, or a `.csv`.
 
 use std::path::{Path, PathBuf};
 
 use blc_ir::diag::{Code, Diagnostic, Result};
 
-use super::{Array, Dataset, Features, Npz, Split, cifar, idx, npy, split};
+use super::{Array, Dataset, Features, Npz, Split, cifar, csv, idx, npy, split};
 use crate::{codes, files};
 
 /// The UCI optical digits; see `frontend/data/README.md`.
@@ -19,8 +19,9 @@ impl Dataset {
     /// - a folder with `data_batch_1.bin` … `data_batch_5.bin` and `test_batch.bin`: CIFAR-10, official split.
     /// - an `.npz` with `x_train`, `y_train`, `x_test`, `y_test`, or with `x` and `y`, of which a fifth of each class,
     ///   always the same, is for testing; samples of equal features stay on one side.
+    /// - a `.csv`: a sample a line, the class in the last column; split as an `.npz` of `x` and `y`.
     ///
-    /// Errors: `BL1200` to `BL1212`, and `BL1001`, `BL1003` for a file.
+    /// Errors: `BL1200` to `BL1213`, and `BL1001`, `BL1003` for a file.
     pub fn open(what: &str) -> Result<Self> {
         if what == "digits" {
             return from_npz(DIGITS, "digits", "digits");
@@ -32,6 +33,10 @@ impl Dataset {
         }
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
             return from_npz(&files::read_bounded(path, npy::MAX_FILE)?, what, &name);
+        }
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) && path.exists() {
+            let (features, all) = csv::parse(&files::read_text(path, npy::MAX_FILE)?, what)?;
+            return split_off(&name, what, &[features], &all);
         }
         let message = if path.exists() { "a data set of unknown format" } else { "no such data set" };
         Err(unknown(what, message))
@@ -82,7 +87,7 @@ fn refused(code: &'static Code, file: &str, what: &str, message: String) -> Box<
 fn unknown(what: &str, message: &str) -> Box<Diagnostic> {
     Diagnostic::error(&codes::DATA_UNKNOWN, message)
         .in_file(what, "")
-        .help("give `digits`, a folder of MNIST-like IDX files or CIFAR-10 .bin files, or an .npz with x_train, y_train, x_test, y_test")
+        .help("give `digits`, a folder of MNIST-like IDX files or CIFAR-10 .bin files, an .npz with x_train, y_train, x_test, y_test, or a .csv with the class last")
         .into()
 }
 
@@ -157,11 +162,16 @@ fn from_npz(bytes: &[u8], file: &str, name: &str) -> Result<Dataset> {
         return Ok(set);
     }
     let (shape, all) = part("x", "y")?;
+    split_off(name, file, &shape, &all)
+}
+
+/// A fifth of each class for testing.
+fn split_off(name: &str, file: &str, shape: &[usize], all: &Split) -> Result<Dataset> {
     let features = shape.iter().product();
     let (train, test) = split::stratified(&all.x, features, &all.y);
     let part = |rows: &[usize]| {
         let y = rows.iter().filter_map(|&i| all.y.get(i).copied()).collect();
-        (shape.clone(), Split { x: all.x.rows(features, rows), y })
+        (shape.to_vec(), Split { x: all.x.rows(features, rows), y })
     };
     Dataset::new(name, file, part(&train), part(&test))
 }
@@ -295,7 +305,13 @@ mod tests {
         let e = Dataset::open(&path.display().to_string()).unwrap_err();
         assert_eq!((e.code.id, e.message.as_str()), ("BL1200", "no such data set"));
         std::fs::write(&path, "1,2").unwrap();
-        assert_eq!(code(&path), "BL1200");
+        assert_eq!(code(&path), "BL1211", "one sample cannot be split");
+        let lines: String = (0..20).map(|i| format!("{i},{},{}\n", i * i, ["a", "b"][i % 2])).collect();
+        std::fs::write(&path, lines).unwrap();
+        let set = Dataset::open(&path.display().to_string()).unwrap();
+        assert_eq!((set.train.len(), set.test.len(), set.features(), set.classes), (16, 4, 2, 2));
+        std::fs::write(dir.path().join("a.txt"), "1,2").unwrap();
+        assert_eq!(code(&dir.path().join("a.txt")), "BL1200");
         assert_eq!(code(&dir.path().join("a.npz")), "BL1001");
     }
 

@@ -14,14 +14,12 @@ impl Shape<'_> {
     }
 }
 
-/// The inputs of a node in a word.
+/// Reads the inputs of a node in a word.
 #[inline(always)]
-fn inputs(x: &[Row], words: usize, chosen: &[u32], word: usize) -> [Row; MAX_FAN_IN] {
-    let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
+fn read(inputs: &mut [Row], x: &[Row], words: usize, chosen: &[u32], word: usize) {
     for (input, &row) in inputs.iter_mut().zip(chosen) {
         *input = x[row as usize * words + word];
     }
-    inputs
 }
 
 impl Kernel for Forward<'_, Row> {
@@ -29,12 +27,12 @@ impl Kernel for Forward<'_, Row> {
     fn run(self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
-        let mut scratch = relaxation.scratch();
+        let (mut scratch, mut x) = (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN]);
         for (table, theta) in self.theta.chunks_exact(n).enumerate() {
             relaxation.prepare(theta, self.shape.table_noise(self.first + table), &mut scratch.z);
             for node in table * share..(table + 1) * share {
                 for word in 0..words {
-                    let x = inputs(self.x, words, &self.chosen[node * k..][..k], word);
+                    read(&mut x, self.x, words, &self.chosen[node * k..][..k], word);
                     let p = if relaxation.reads_entry() {
                         let at = |i: usize| (0..k).fold(0, |a, j| a | usize::from(x[j][i] >= 0.5) << j);
                         std::array::from_fn(|i| scratch.z[at(i)])
@@ -61,7 +59,8 @@ impl Kernel for Backward<'_, Row> {
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
         self.d_theta.fill(0.0);
         self.d_scores.fill(0.0);
-        let mut scratch = relaxation.scratch();
+        let (mut scratch, mut x, mut dx) =
+            (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN], [[0.0; LANES]; MAX_FAN_IN]);
         for (table, (theta, d_theta)) in self.theta.chunks_exact(n).zip(self.d_theta.chunks_exact_mut(n)).enumerate() {
             let noise = self.shape.table_noise(self.first + table);
             relaxation.prepare(theta, noise, &mut scratch.z);
@@ -69,9 +68,8 @@ impl Kernel for Backward<'_, Row> {
             for node in table * share..(table + 1) * share {
                 for word in 0..words {
                     let grad = &self.grad[(self.first * share + node) / per_group * words + word];
-                    let x = inputs(self.x, words, &self.chosen[node * k..][..k], word);
+                    read(&mut x, self.x, words, &self.chosen[node * k..][..k], word);
                     let lanes = self.shape.lane_noise(self.first * share + node, word);
-                    let mut dx = [[0.0; LANES]; MAX_FAN_IN];
                     relaxation.backward(&x[..k], lanes.as_ref(), grad, &mut scratch, &mut dx[..k]);
                     for (j, dx) in dx[..k].iter().enumerate() {
                         let slot = node * k + j;
