@@ -54,6 +54,6 @@ PY
   "$blc" sim "$work/out" --input "$work/x.npy" --labels "$work/y.npy" --output "$work/pred.npy"
   ;;
 language) cargo run --release --quiet --manifest-path "$root/Cargo.toml" -p blc-ir --example million ;;
-simulator) RAYON_NUM_THREADS=1 cargo run --release --quiet --manifest-path "$root/Cargo.toml" -p blc-backends --example sim_speed ;;
+simulator) RAYON_NUM_THREADS=1 cargo run --release --quiet --manifest-path "$root/Cargo.toml" -p blc-backends --example sim_speed -- portable ;;
 *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

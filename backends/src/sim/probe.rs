@@ -65,7 +65,7 @@ pub fn probes(module: &Module, f: &Func, program: &Program, wanted: Option<&[Str
     let port = |(_, name, nets): &(&String, String, &[Net])| Probe {
         name: name.clone(),
         signals: nets.iter().map(signal).collect(),
-        register: None,
+        register: nets.first().filter(|_| nets.len() == 1).and_then(|net| position(signal(net))),
     };
     let Some(wanted) = wanted else {
         let mut probes: Vec<Probe> = all.iter().map(port).collect();
