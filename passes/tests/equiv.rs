@@ -8,7 +8,7 @@ use blc_passes::{PassManager, Pipeline, Registry};
 fn check(a: &Func, b: &Func) -> Outcome {
     let module = Module::new("m");
     let (a, b) = (Side { module: &module, f: a }, Side { module: &module, f: b });
-    compare(a, b, &Options::default()).unwrap_or_else(|e| panic!("{e}"))
+    compare(a, b, &Options { output: 1_000, ..Options::default() }).unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn run(f: &Func, passes: &str) -> Func {
@@ -83,8 +83,8 @@ fn nets() {
 
 #[test]
 fn heads() {
-    for size in [6, 12, 18, 36, 60, 200] {
-        let f = head(2, size);
+    for size in [6, 12, 18, 30, 35, 36, 60, 200] {
+        let f = head(1, size);
         let found = check(&f, &run(&f, "lower-head"));
         assert_eq!(found.verdict, Verdict::Proved, "{size}: {:?}", found.effort);
     }

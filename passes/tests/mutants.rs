@@ -1,0 +1,199 @@
+//! Mutants: designs with one mistake. Whether a mutant computes something else is known from all inputs; the prover must
+//! say the same of every one, and the verifier must see every one whose registers do not add up.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use blc_ir::eval::{Evaluator, Val};
+use blc_ir::verify::verify_func;
+use blc_ir::{Func, FuncAttr, FuncKind, LocId, Module, OpId, OpKind, Type, Value};
+use blc_passes::equiv::{Options, Side, Verdict, compare};
+use blc_passes::{PassManager, Pipeline, Registry};
+use common::{Rng, random_net};
+
+/// What a function says on every input.
+fn everything(f: &Func) -> Vec<Vec<Val>> {
+    let module = Module::new("m");
+    let mut evaluator = Evaluator::new(&module, f).unwrap();
+    let types: Vec<Type> = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).collect();
+    let bits: usize = types.iter().map(Type::total_bits).sum();
+    assert!(bits <= 12);
+    let all = (0..1u64 << bits).map(|all| {
+        let mut at = 0;
+        let mut val = |ty: &Type| {
+            let word = |i: usize| all >> (at + i * ty.elem_bits()) & ((1 << ty.elem_bits()) - 1);
+            let val = Val::Packed((0..ty.len()).map(word).collect());
+            at += ty.total_bits();
+            val
+        };
+        let inputs: Vec<Val> = types.iter().map(&mut val).collect();
+        evaluator.run(&inputs).unwrap()
+    });
+    all.collect()
+}
+
+fn verdict(a: &Func, b: &Func) -> Verdict {
+    let module = Module::new("m");
+    let side = |f| Side { module: &module, f };
+    compare(side(a), side(b), &Options::default()).unwrap_or_else(|e| panic!("{e}")).verdict
+}
+
+fn run(f: &Func, passes: &str) -> Func {
+    let mut module = Module::new("m");
+    module.funcs.push(f.clone());
+    let pipeline = Pipeline::parse(passes, "", &Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
+    PassManager::default().run(&mut module, &pipeline, &mut ()).unwrap_or_else(|e| panic!("{:?}", e.errors));
+    module.funcs.pop().unwrap()
+}
+
+fn some_op(rng: &mut Rng, f: &Func, wanted: impl Fn(OpKind) -> bool) -> Option<OpId> {
+    let ids: Vec<OpId> = f.ops().filter(|(_, op)| wanted(op.kind)).map(|(id, _)| id).collect();
+    (!ids.is_empty()).then(|| rng.of(&ids))
+}
+
+/// Flips one bit of a table.
+fn table_bit(rng: &mut Rng, f: &mut Func) -> bool {
+    let Some(id) = some_op(rng, f, |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. })) else { return false };
+    let bit = 1 << rng.below(1 << f.op(id).operands.len());
+    let kind = match f.op(id).kind {
+        OpKind::Lut { table } => OpKind::Lut { table: table ^ bit },
+        OpKind::Xc7Lut6 { init } => OpKind::Xc7Lut6 { init: init ^ bit },
+        kind => kind,
+    };
+    f.set_kind(id, kind);
+    true
+}
+
+/// Exchanges two inputs of a table.
+fn swapped_inputs(rng: &mut Rng, f: &mut Func) -> bool {
+    let many = |f: &Func, id: OpId| f.op(id).operands.len() > 1;
+    let table = |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } | OpKind::Xc7Lut6_2 { .. });
+    let Some(id) = some_op(rng, f, table).filter(|&id| many(f, id)) else { return false };
+    let mut operands = f.op(id).operands.to_vec();
+    let (i, j) = (rng.below(operands.len()), rng.below(operands.len()));
+    operands.swap(i, j);
+    f.set_operands(id, &operands);
+    true
+}
+
+/// A bound that is one too high or too low.
+fn off_by_one(rng: &mut Rng, f: &mut Func) -> bool {
+    let Some(id) = some_op(rng, f, |k| matches!(k, OpKind::GtConst { .. })) else { return false };
+    if let OpKind::GtConst { bound } = f.op(id).kind {
+        let bound = if rng.chance(2) { bound + 1 } else { bound.saturating_sub(1) };
+        f.set_kind(id, OpKind::GtConst { bound });
+    }
+    true
+}
+
+/// Three words, four thresholds, and the largest of two sums; with `highest` ties go to the other side.
+fn words(highest: bool) -> Func {
+    let mut f = Func::new("words", FuncKind::Func);
+    let x: Vec<Value> = (0..3).map(|i| f.add_param(format!("x{i}"), Type::word(3))).collect();
+    let gt = |f: &mut Func, v: Value, bound| f.push1(OpKind::GtConst { bound }, &[v], Type::BIT, LocId::UNKNOWN);
+    let bits: Vec<Value> = (0..6).map(|i| gt(&mut f, x[i % 3], [1, 3, 4, 5, 2, 6][i])).collect();
+    let sums: Vec<Value> = bits.chunks(3).map(|b| f.sum(b, 2, LocId::UNKNOWN)).collect();
+    let class = match highest {
+        false => f.word_argmax(&sums, LocId::UNKNOWN),
+        true => {
+            let first = f.push1(OpKind::Gt {}, &[sums[0], sums[1]], Type::BIT, LocId::UNKNOWN);
+            let second = f.lut(0x1, &[first], LocId::UNKNOWN);
+            f.pack(&[second], Type::word(1), LocId::UNKNOWN)
+        }
+    };
+    f.add_result("class", class);
+    f.add_result("score", sums[0]);
+    f
+}
+
+#[derive(Default)]
+struct Score {
+    changed: usize,
+    caught: usize,
+    same: usize,
+}
+
+#[test]
+fn every_mutant_is_told() {
+    let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
+    let mut judge = |name: &'static str, a: &Func, b: &Func| {
+        let same = everything(a) == everything(b);
+        let verdict = verdict(a, b);
+        let score = scores.entry(name).or_default();
+        match verdict {
+            Verdict::Proved if same => score.same += 1,
+            Verdict::Refuted(counter) if !same => {
+                let module = Module::new("m");
+                let say = |f, inputs: &[Val]| Evaluator::new(&module, f).unwrap().run(inputs).unwrap();
+                assert_ne!(say(a, &counter.inputs), say(b, &counter.others), "{name}");
+                (score.changed, score.caught) = (score.changed + 1, score.caught + 1);
+            }
+            Verdict::Undecided(_) if !same => score.changed += 1,
+            other => panic!("{name}: equal on every input: {same}, but {other:?}"),
+        }
+    };
+    for seed in 0..60 {
+        let rng = &mut Rng(seed);
+        let net = random_net(seed, 7, 3, 8);
+        let mapped = run(&net, "fold,cover,pipeline{stages=2},to-xc7,dce");
+        judge("nothing", &net, &mapped);
+        for (name, mutate) in
+            [("table bit", table_bit as fn(&mut Rng, &mut Func) -> bool), ("swapped inputs", swapped_inputs)]
+        {
+            let (mut plain, mut lowered) = (net.clone(), mapped.clone());
+            if mutate(rng, &mut plain) {
+                judge(name, &plain, &mapped);
+            }
+            if mutate(rng, &mut lowered) {
+                judge(name, &net, &lowered);
+            }
+        }
+        let good = words(false);
+        let mut bad = good.clone();
+        if off_by_one(rng, &mut bad) {
+            let lowered = run(&bad, "lower-encoder,lower-head,fold,cover");
+            judge("threshold", &good, &lowered);
+        }
+    }
+    judge("tie rule", &words(false), &run(&words(true), "lower-encoder,lower-head,fold"));
+    for (name, Score { changed, caught, same }) in &scores {
+        println!("{name}: {caught} of {changed} mutants refuted, {same} that change nothing proved equal");
+        assert_eq!(caught, changed, "{name}");
+        assert!(*name == "nothing" || *changed > 0, "{name}");
+    }
+}
+
+#[test]
+fn registers_that_do_not_add_up_are_seen() {
+    let module = Module::new("m");
+    let invalid = |f: &Func| verify_func(&module, f).iter().any(blc_ir::Diagnostic::is_error);
+    let (mut dropped, mut wrong) = (0, 0);
+    for seed in 0..20 {
+        let rng = &mut Rng(seed);
+        let net = random_net(seed, 6, 3, 6);
+        let two = run(&net, "fold,cover,pipeline{stages=2}");
+        let three = run(&net, "fold,cover,pipeline{stages=3}");
+        assert_eq!(verdict(&two, &three), Verdict::Latency(2, 3));
+        assert_eq!(verdict(&net, &three), Verdict::Proved);
+        let mut late = two.clone();
+        late.set_attr("latency", FuncAttr::Int(3));
+        wrong += usize::from(invalid(&late));
+        // A register that becomes a wire.
+        let mut short = two.clone();
+        let Some(id) = some_op(rng, &short, |k| matches!(k, OpKind::Reg { .. })) else { continue };
+        let (from, to) = (short.op(id).result(), short.op(id).operands[0]);
+        let map: Vec<Value> =
+            (0..short.value_count()).map(Value::new).map(|v| if v == from { to } else { v }).collect();
+        short.replace_uses(&map);
+        short.tidy();
+        let side = |f| Side { module: &module, f };
+        let refused = compare(side(&net), side(&short), &Options::default()).is_err();
+        assert_eq!(refused, invalid(&short));
+        // Only where nothing but constants pass it may a register be left out.
+        dropped += usize::from(refused);
+    }
+    println!("{dropped} dropped registers and {wrong} wrong latencies seen");
+    assert!(dropped >= 15 && wrong >= 15, "{dropped} dropped registers, {wrong} wrong latencies");
+}
