@@ -152,6 +152,7 @@ pub const DEFAULT_DIR: &str = "blc-out";
   blc compile model.safetensors --target xc7 --passes '@default' --verify-each --check-each sim
   blc compile model.safetensors --target xc7 --stages 0 --no-encoder --no-head
   blc compile model.safetensors --target xc7 --prove
+  blc compile model.safetensors --target xc7 --prune digits --accuracy-budget 0.5
 
 A model is pipelined by default (II = 1), a netlist stays combinational; `--stages` says otherwise.
 Earlier outputs stay as they were unless all new ones are complete.")]
@@ -177,18 +178,24 @@ pub struct Compile {
     /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
-    /// Take the encoder's bits as inputs
-    #[arg(long)]
-    pub no_encoder: bool,
-    /// Give the last layer's bits as outputs
-    #[arg(long)]
-    pub no_head: bool,
+    #[command(flatten)]
+    pub parts: Parts,
     /// Width of the fixed-point words that real inputs become in `@default` [default: 10]
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16))]
     pub input_bits: Option<u8>,
     /// Prove that the design computes what the input says, and sign it off in report.json
     #[arg(long)]
     pub prove: bool,
+    /// Approximate: table entries that no sample of this data set comes to are free
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["prune", "prove"])]
+    pub calibrate: Option<String>,
+    /// Approximate: drop table inputs that the labels of this data set hardly need (the data set the model was trained
+    /// on; its test samples choose how far to go, and measure)
+    #[arg(long, value_name = "DATA", conflicts_with = "prove")]
+    pub prune: Option<String>,
+    /// Points of held-out accuracy that `--prune` may take
+    #[arg(long, value_name = "POINTS", requires = "prune", default_value = "0.2")]
+    pub accuracy_budget: f64,
     #[command(flatten)]
     pub debug: Debug,
 }
@@ -314,15 +321,25 @@ pub struct Equiv {
     /// Conflicts to spend on each output that the sweep leaves open
     #[arg(long, value_name = "N", default_value_t = 300_000)]
     pub conflicts: u64,
-    /// Take models without their encoder
-    #[arg(long)]
-    pub no_encoder: bool,
-    /// Take models without their head
-    #[arg(long)]
-    pub no_head: bool,
+    #[command(flatten)]
+    pub parts: Parts,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What of a model is taken.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Parts {
+    /// Take the encoder's bits as inputs
+    #[arg(long)]
+    pub no_encoder: bool,
+    /// Give the last layer's bits as outputs
+    #[arg(long)]
+    pub no_head: bool,
+    /// Give the class only, not the scores
+    #[arg(long, conflicts_with = "no_head")]
+    pub no_scores: bool,
 }
 
 /// `blc opt`

@@ -20,6 +20,7 @@ mod pipeline;
 mod progress;
 mod report;
 mod resources;
+mod samples;
 mod target;
 mod ui;
 mod vectors;

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use blc_frontend::files;
 use blc_ir::Module;
+use blc_passes::approx::Data;
 use blc_passes::codes::{NOT_PROVED, PASS_BROKE_IR, PASS_NOT_EQUAL};
 use blc_passes::{Check, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
 
@@ -23,6 +25,8 @@ pub struct Run<'a> {
     pub debug: &'a Debug,
     /// Where a file that reproduces an error of a pass goes: beside the files that it names.
     pub folder: Option<&'a Path>,
+    /// Samples for approximate passes.
+    pub data: Option<Arc<Data>>,
 }
 
 impl Run<'_> {
@@ -38,6 +42,7 @@ impl Run<'_> {
                 args::Check::Sat => Check::Sat,
             }),
             print_ir_after: self.debug.print_ir_after.clone(),
+            data: self.data.clone(),
         };
         manager.check_names(self.registry)?;
         let pipeline = Pipeline::parse(self.passes, self.default, self.registry)?;

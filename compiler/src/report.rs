@@ -47,6 +47,8 @@ pub struct Report {
     quantisation: Option<Quantisation>,
     /// That the design is what it was made from, where that was asked for.
     proof: Option<Proof>,
+    /// What approximate passes did; `null` for an exact design.
+    approximate: Option<Vec<Approximation>>,
     assumptions: Vec<String>,
     warnings: Vec<Warning>,
     passes: Vec<Pass>,
@@ -121,6 +123,34 @@ impl Proof {
     }
 }
 
+/// What an approximate pass did to predictions, on samples held out from it.
+#[derive(Debug, Serialize)]
+struct Approximation {
+    pass: &'static str,
+    held_out_samples: u64,
+    /// Of the held-out samples, the part predicted right.
+    accuracy_before: f64,
+    accuracy_after: f64,
+    predictions_changed: u64,
+    inputs_dropped: u64,
+}
+
+impl Approximation {
+    fn of(pass: &'static str, run: &RunReport) -> Option<Self> {
+        let fact = |name: &str| run.fact(&format!("{pass}.{name}"));
+        let held_out = fact("held_out")?;
+        let part = |right: u64| right as f64 / held_out.max(1) as f64;
+        Some(Self {
+            pass,
+            held_out_samples: held_out,
+            accuracy_before: part(fact("right_before")?),
+            accuracy_after: part(fact("right_after")?),
+            predictions_changed: fact("predictions_changed")?,
+            inputs_dropped: fact("inputs_dropped")?,
+        })
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Warning {
     code: &'static str,
@@ -182,6 +212,8 @@ impl Report {
             thresholds_lost: run.fact("thresholds_lost").unwrap_or(0),
         });
         let [encoder, logic, head] = count.by_part;
+        let approximate: Vec<_> =
+            ["calibrate", "prune"].iter().filter_map(|pass| Approximation::of(pass, run)).collect();
         Ok(Self {
             version: VERSION,
             blc: env!("CARGO_PKG_VERSION"),
@@ -196,7 +228,8 @@ impl Report {
             estimates: ["latency_ns", "fmax_mhz"],
             by_part: Parts { encoder, logic, head },
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
-            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref()),
+            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref(), approximate.is_empty()),
+            approximate: (!approximate.is_empty()).then_some(approximate),
             quantisation,
             proof: None,
             warnings: run.warnings.iter().map(warning).collect(),
@@ -228,7 +261,12 @@ fn pass(run: &PassRun) -> Pass {
 }
 
 /// What holds of the figures and of the hardware, in words.
-fn assumptions(kind: Kind, latency_cycles: Option<u64>, quantisation: Option<&Quantisation>) -> Vec<String> {
+fn assumptions(
+    kind: Kind,
+    latency_cycles: Option<u64>,
+    quantisation: Option<&Quantisation>,
+    exact: bool,
+) -> Vec<String> {
     let mut all =
         vec!["latency_ns and fmax_mhz are estimates before placement and routing; expect 40 % either way".to_owned()];
     if latency_cycles.is_some_and(|n| n > 0) {
@@ -241,7 +279,11 @@ fn assumptions(kind: Kind, latency_cycles: Option<u64>, quantisation: Option<&Qu
             q.input_bits
         ));
     }
-    if kind == Kind::Model {
+    if !exact {
+        all.push(
+            "approximate: the function is not the model's; accuracies are of samples held out from the pass".into(),
+        );
+    } else if kind == Kind::Model {
         let apart = if quantisation.is_some() { "apart from that rounding, " } else { "" };
         all.push(format!("{apart}the function is exactly the model's: no pass approximates"));
     }
@@ -285,6 +327,17 @@ pub fn table(report: &Value) -> Option<String> {
         _ => format!("no pipeline; {mhz}"),
     };
     text += " (estimates)\n";
+    for done in report["approximate"].as_array().into_iter().flatten() {
+        let percent = |field: &str| done[field].as_f64().map(|part| format!("{:.2} %", 100.0 * part));
+        text += &format!(
+            "approximate ({}): held-out accuracy {} before, {} after; {} of {} predictions changed\n",
+            done["pass"].as_str()?,
+            percent("accuracy_before")?,
+            percent("accuracy_after")?,
+            done["predictions_changed"].as_u64()?,
+            done["held_out_samples"].as_u64()?
+        );
+    }
     match report["port_inverters"].as_u64()? {
         0 => {}
         n => text += &format!("{n} inverters or buffers directly on ports are in neither figure\n"),

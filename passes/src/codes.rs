@@ -57,6 +57,15 @@ blc_ir::codes! {
         "Passes that lower a function to the next level do not know what an op from outside means. Lower it with a pass of \
          your own first.";
 
+    BL2110 = APPROX_SHAPE: "a design that approximate passes cannot read",
+        "`calibrate` and `prune` take a model of lookup tables of at most six inputs with group sums and argmax, as \
+         `expand` leaves it, before encoder and head are lowered.";
+    BL2111 = APPROX_DATA: "samples that approximate passes cannot use",
+        "`calibrate` and `prune` learn from samples of the model's own shape with labels below its number of classes: \
+         `--calibrate data.npz`, `--prune data.npz`.";
+    BL2112 = APPROX_OPTION: "an option of an approximate pass out of range",
+        "The accuracy budget is given in points of held-out accuracy, 0 to 100.";
+
     BL2150 = COVER_OPTION: "an option of `cover` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
          results hardly do.";

@@ -3,6 +3,7 @@
 //! A pipeline ([`Pipeline`]) names passes of a [`Registry`]; the [`PassManager`] runs it. Every exact pass preserves the
 //! function: the manager can check it after each ([`check`]).
 
+pub mod approx;
 pub mod check;
 pub mod codes;
 mod compare;
@@ -49,6 +50,8 @@ fn register_all(registry: &mut Registry) {
     registry.register::<dce::Dce>();
     registry.register::<lower_encoder::LowerEncoder>();
     registry.register::<lower_head::LowerHead>();
+    registry.register::<approx::Calibrate>();
+    registry.register::<approx::Prune>();
     registry.register::<cover::Cover>();
     registry.register::<registers::Pipelining>();
     registry.register::<to_xc7::ToXc7>();

@@ -1,5 +1,6 @@
 //! Runs pipelines over a design's top function, checks what passes did and says what it took.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use blc_ir::diag::Place;
@@ -7,6 +8,7 @@ use blc_ir::verify::verify_func;
 use blc_ir::{Diagnostic, Func, Level, Module};
 use serde::Serialize;
 
+use crate::approx::Data;
 use crate::check::{self, Check};
 use crate::codes::{NO_FUNCTION, NOT_SETTLED, PASS_BROKE_IR, UNKNOWN_PASS, WRONG_LEVEL};
 use crate::equiv::Options;
@@ -20,10 +22,12 @@ use crate::{resources, suggest};
 pub struct PassManager {
     /// Verify the function after each pass that changed it.
     pub verify_each: bool,
-    /// Compare the function before and after each pass that changed it.
+    /// Compare the function before and after each exact pass that changed it.
     pub check_each: Option<Check>,
     /// Passes after which [`PassObserver::ir`] is called; `all` stands for every one.
     pub print_ir_after: Vec<String>,
+    /// Samples for approximate passes.
+    pub data: Option<Arc<Data>>,
 }
 
 /// What one pass did.
@@ -208,6 +212,7 @@ impl Run<'_> {
         let resources = self.module.resources.len();
         let start = Instant::now();
         let mut cx = PassCx::new(&mut self.module.resources);
+        cx.data.clone_from(&self.manager.data);
         let outcome = pass.run(self.f, &mut cx).map_err(|error| vec![*error]);
         let PassCx { warnings, facts, .. } = cx;
         if let Ok(Changed::Yes) = outcome {
@@ -279,7 +284,7 @@ impl Run<'_> {
             }
         }
         let (module, f) = (&*self.module, &*self.f);
-        let warning = match self.manager.check_each {
+        let warning = match self.manager.check_each.filter(|_| call.entry.exact) {
             Some(Check::Sim) => check::simulate(module, before, f, name),
             Some(Check::Sat) => check::prove(module, before, f, name, &Options::default()),
             None => Ok(None),

@@ -1,8 +1,12 @@
 //! What a pass is.
 
+use std::sync::Arc;
+
 use blc_ir::{Diagnostic, Func, Level, Resource, ResourceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::approx::Data;
 
 /// Whether a pass changed the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +34,14 @@ pub struct PassCx<'a> {
     pub warnings: Vec<Diagnostic>,
     /// Facts for the report, as `name = number`, in the order told.
     pub facts: Vec<(String, u64)>,
+    /// Samples for approximate passes.
+    pub data: Option<Arc<Data>>,
 }
 
 impl<'a> PassCx<'a> {
     /// A context over a module's resources.
     pub fn new(resources: &'a mut Vec<Resource>) -> Self {
-        Self { resources, warnings: Vec::new(), facts: Vec::new() }
+        Self { resources, warnings: Vec::new(), facts: Vec::new(), data: None }
     }
 
     /// The resource of an id, if there is one.
@@ -74,6 +80,8 @@ pub trait PassSpec: 'static {
     const LEVEL: Level;
     /// The levels of functions it takes, where there are several.
     const LEVELS: &'static [Level] = &[Self::LEVEL];
+    /// Whether it preserves the function. Where not, [`crate::Check`] does not compare.
+    const EXACT: bool = true;
     /// Its options. Derive with `#[serde(default, deny_unknown_fields)]`, so that a wrong name is an error with a hint.
     type Options: Default + Serialize + DeserializeOwned;
 

@@ -14,6 +14,8 @@ pub struct Entry {
     pub summary: &'static str,
     /// Levels of functions it takes.
     pub levels: &'static [Level],
+    /// Whether it preserves the function.
+    pub exact: bool,
     defaults: fn() -> Value,
     spell: fn(Value) -> Result<Value, String>,
     build: fn(Value) -> Result<Box<dyn Pass>, String>,
@@ -25,6 +27,7 @@ impl Entry {
             name: P::NAME,
             summary: P::SUMMARY,
             levels: P::LEVELS,
+            exact: P::EXACT,
             defaults: || serde_json::to_value(P::Options::default()).unwrap_or_default(),
             spell: |options| {
                 let options = serde_json::from_value::<P::Options>(options).map_err(|e| e.to_string())?;

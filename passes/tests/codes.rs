@@ -53,6 +53,9 @@ fn every_code_is_reached() {
     unloaded.resources[0].data = None;
     let outside = "func @f(%x: u4[1]) -> (%y: u2[1]) {\n%0 = ext(%x) {op = \"mine\"} : bit[3]\n\
         %1 = head.group_sum %0 {groups = 1} : u2[1]\nreturn %1\n}";
+    let counting = "func @f(%x: bit[2]) -> (%y: u1) {\n%0 = extract %x {offset = 0} : bit\n\
+        %1 = extract %x {offset = 1} : bit\n%2 = word.sum(%0) : u1\n%3 = word.sum(%1) : u1\n\
+        %4 = word.argmax(%2, %3) {tie = lowest} : u1\nreturn %4\n}";
     let cases = [
         ("BL2001", gate(), "fold("),
         ("BL2002", gate(), "fodl"),
@@ -74,6 +77,9 @@ fn every_code_is_reached() {
         ("BL2107", bit("y"), "pipeline{stages=1,levels=1}"),
         ("BL2108", bit("x"), "pipeline"),
         ("BL2109", module("", outside), "expand"),
+        ("BL2110", gate(), "prune"),
+        ("BL2111", module("", counting), "calibrate"),
+        ("BL2112", gate(), "prune{budget=-1}"),
         ("BL2150", gate(), "cover{k=7}"),
     ];
     let mut reached = BTreeSet::new();

@@ -13,6 +13,9 @@ pub(super) fn write(out: &mut String, named: &Named<'_>, options: &Options) -> f
     for source in &options.made_from {
         writeln!(out, "// made from {}", plain(source))?;
     }
+    if let Some(FuncAttr::Str(passes)) = f.attr("approximate") {
+        writeln!(out, "// APPROXIMATE: not exactly the model's function ({})", plain(passes))?;
+    }
     out.push_str("//\n");
     match (f.clock(), f.attr("latency")) {
         (None, _) => out.push_str("// Combinational.\n"),

@@ -15,7 +15,7 @@ use blc_passes::default::{self, Registers};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::{Registry, RunReport};
 
-use crate::args::Compile;
+use crate::args::{Compile, Parts};
 use crate::codes;
 use crate::emit;
 use crate::load::{self, Design, Input};
@@ -23,7 +23,11 @@ use crate::outputs::Outputs;
 use crate::pipeline::Run;
 use crate::report::{Proof, REPORT, Report, Seconds, TIMING, table};
 use crate::resources;
+use crate::samples;
 use crate::ui::{Failure, Outcome, Ui};
+
+/// Name of the output of scores.
+const SCORE: &str = "score";
 
 /// Name of the compiled design in its folder.
 pub const DESIGN: &str = "design.blir";
@@ -55,8 +59,8 @@ pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
 
 /// Compiles an input that was read since `start`.
 pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry, ui: &Ui) -> Outcome<Compiled> {
-    let mut module = to_ir(args, &input)?;
-    check_options(args, &module)?;
+    let mut module = to_ir(&input, &args.input, args.parts)?;
+    check_options(args, &input, &module)?;
     module.target = Some(args.target.name().to_owned());
     let models = args.target.device.as_deref().map_or_else(|| xc7::FILE.into(), cell::file);
     if format!("{}.v", file_stem(&module)) == models {
@@ -69,7 +73,9 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     let passing = Instant::now();
     let default = default_passes(args, module.top().map_or(Level::Bit, Func::level));
     let folder = load::folder(&args.input);
-    let run = Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref() };
+    let data = args.prune.as_ref().or(args.calibrate.as_ref()).map(|what| samples::read(what)).transpose()?;
+    let run =
+        Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref(), data };
     let run = run.on(&mut module, ui)?;
     let errors: Vec<_> = verify(&module).into_iter().filter(Diagnostic::is_error).collect();
     if !errors.is_empty() {
@@ -98,17 +104,14 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     Ok(Compiled { module, outputs, table })
 }
 
-/// The input as IR, without the parts that were not asked for.
-fn to_ir(args: &Compile, input: &Input) -> Outcome<Module> {
-    without_parts(input, &args.input, args.no_encoder, args.no_head)
-}
-
-/// An input as IR, a model without its encoder or head where that is asked for.
-pub fn without_parts(input: &Input, path: &Path, no_encoder: bool, no_head: bool) -> Outcome<Module> {
+/// An input as IR, a model without the parts that are not asked for.
+pub fn to_ir(input: &Input, path: &Path, parts: Parts) -> Outcome<Module> {
+    let Parts { no_encoder, no_head, no_scores } = parts;
     let (model, names) = match &input.design {
         Design::Model(model, names) => (model, names),
         Design::Module(_) if no_encoder => return Err(unfit(path, "--no-encoder", "only a model has an encoder")),
         Design::Module(_) if no_head => return Err(unfit(path, "--no-head", "only a model has a head")),
+        Design::Module(_) if no_scores => return Err(unfit(path, "--no-scores", "only a model has scores")),
         Design::Module(module) => return Ok(module.clone()),
     };
     if no_encoder && model.dtype == Dtype::Bit {
@@ -125,12 +128,26 @@ pub fn without_parts(input: &Input, path: &Path, no_encoder: bool, no_head: bool
         model = model.without_head();
     }
     model.validate()?;
-    Ok(lower::to_ir(&model, &input.file, names))
+    let mut module = lower::to_ir(&model, &input.file, names);
+    if let Some(f) = module.top_mut().filter(|_| no_scores) {
+        f.results.retain(|port| port.name != SCORE);
+    }
+    Ok(module)
 }
 
 /// Whether the options of the default pipeline reach it, and what they are about.
-fn check_options(args: &Compile, module: &Module) -> Outcome {
-    let options = [("--stages", args.stages.is_some()), ("--input-bits", args.input_bits.is_some())];
+fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
+    let options = [
+        ("--stages", args.stages.is_some()),
+        ("--input-bits", args.input_bits.is_some()),
+        ("--prune", args.prune.is_some()),
+        ("--calibrate", args.calibrate.is_some()),
+    ];
+    if matches!(input.design, Design::Module(_)) {
+        for (option, _) in options[2..].iter().filter(|(_, given)| *given) {
+            return Err(unfit(&args.input, option, "only a model has the labels' classes"));
+        }
+    }
     let Some((option, _)) = options.into_iter().find(|(_, given)| *given) else { return Ok(()) };
     if !args.passes.contains("@default") {
         let why = "it belongs to `@default`, which `--passes` does not name; give the pass the option there";
@@ -160,10 +177,17 @@ fn default_passes(args: &Compile, level: Level) -> String {
         (None, _) => Registers::Stages(0),
     };
     let text = default::pipeline(level, args.target.passes, registers);
-    match args.input_bits {
+    let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,
-    }
+    };
+    // After what is exact and cheap, before encoder and head are built.
+    let approximate = match (&args.prune, &args.calibrate) {
+        (Some(_), _) => format!("fold,prune{{budget={}}},fold", args.accuracy_budget),
+        (None, Some(_)) => "fold,calibrate,fold".to_owned(),
+        (None, None) => return text,
+    };
+    text.replacen("fold", &approximate, 1)
 }
 
 /// Proves a design equal to what it was made from.

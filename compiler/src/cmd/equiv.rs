@@ -12,7 +12,7 @@ use blc_passes::codes::NO_FUNCTION;
 use blc_passes::equiv::{self, Counterexample, Effort, Options, Outcome as Found, Side, Verdict};
 use serde::Serialize;
 
-use super::compile::without_parts;
+use super::compile::to_ir;
 use crate::args::Equiv;
 use crate::codes;
 use crate::load::{self, Design};
@@ -65,7 +65,7 @@ fn module(args: &Equiv, path: &Path) -> Outcome<Module> {
     let file: PathBuf = if path.is_dir() { load::design_file(path)? } else { path.into() };
     let input = load::read(&file)?;
     match &input.design {
-        Design::Model(..) => without_parts(&input, &file, args.no_encoder, args.no_head),
+        Design::Model(..) => to_ir(&input, &file, args.parts),
         Design::Module(module) => Ok(module.clone()),
     }
 }

@@ -18,7 +18,14 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
     let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);
     let default = default::pipeline(level, target, Registers::Stages(0));
-    let run = Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref() };
+    let run = Run {
+        registry,
+        passes: &args.passes,
+        default: &default,
+        debug: &args.debug,
+        folder: folder.as_deref(),
+        data: None,
+    };
     run.on(&mut module, ui)?;
     let text = module.to_string();
     match &args.output {

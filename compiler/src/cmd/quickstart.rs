@@ -16,7 +16,7 @@ use blc_ir::{Func, Module};
 use blc_passes::{Registry, Target};
 
 use crate::answers::Answers;
-use crate::args::{Compile, Quickstart};
+use crate::args::{Compile, Parts, Quickstart};
 use crate::batch::Rows;
 use crate::cmd::compile::{self, Compiled};
 use crate::codes;
@@ -105,8 +105,10 @@ fn compiled(
         emit: vec![Format::Verilog, Format::Blif],
         passes: "@default".into(),
         stages: None,
-        no_encoder: false,
-        no_head: false,
+        parts: Parts::default(),
+        calibrate: None,
+        prune: None,
+        accuracy_budget: 0.2,
         input_bits: None,
         prove: false,
         debug: Default::default(),

@@ -1,0 +1,176 @@
+//! Approximate passes, never run unless asked for: `calibrate` and `prune`.
+//!
+//! Both see a network of lookup tables with its encoder and head still as words, and samples ([`Data`]). They tell the
+//! report how many held-out samples were right before and after, and how many predictions changed, and leave a mark on the
+//! function (`approximate`), which the HDL's header shows.
+
+mod calibrate;
+mod net;
+mod prune;
+mod samples;
+
+use blc_ir::{Diagnostic, Func, FuncAttr, Level};
+use serde::{Deserialize, Serialize};
+
+use crate::codes::{APPROX_DATA, APPROX_OPTION};
+use crate::pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
+use net::Net;
+pub use samples::{Data, Inputs, Samples};
+
+/// The function's attribute that says what was done to it.
+pub const MARK: &str = "approximate";
+
+/// Table entries that no sample comes to are free.
+pub struct Calibrate;
+
+impl PassSpec for Calibrate {
+    const NAME: &'static str = "calibrate";
+    const SUMMARY: &'static str = "Drop table inputs that no sample needs (approximate; takes samples)";
+    const LEVEL: Level = Level::Bit;
+    const EXACT: bool = false;
+    type Options = NoOptions;
+
+    fn build(_: NoOptions) -> Box<dyn Pass> {
+        Box::new(Self)
+    }
+}
+
+impl Pass for Calibrate {
+    fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
+        let mut net = Net::read(f, cx)?;
+        let data = data(cx, Self::NAME)?;
+        let before = Predictions::new(&net, &data.held_out)?;
+        let values = net.values(&data.train)?;
+        let gone = calibrate::calibrate(&mut net, &values);
+        before.tell(&net, &data.held_out, Self::NAME, gone, cx)?;
+        finish(f, &net, Self::NAME);
+        Ok(Changed::Yes)
+    }
+}
+
+/// Table inputs go where labelled samples hardly feel it.
+pub struct Prune {
+    options: PruneOptions,
+}
+
+/// Options of [`Prune`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PruneOptions {
+    /// Points of held-out accuracy that may go, in percent: 0 to 100.
+    pub budget: f64,
+    /// What the order of visits derives from.
+    pub seed: u64,
+}
+
+impl Default for PruneOptions {
+    fn default() -> Self {
+        Self { budget: 0.2, seed: 1 }
+    }
+}
+
+impl PassSpec for Prune {
+    const NAME: &'static str = "prune";
+    const SUMMARY: &'static str = "Drop table inputs that labelled samples hardly need (approximate; takes samples)";
+    const LEVEL: Level = Level::Bit;
+    const EXACT: bool = false;
+    type Options = PruneOptions;
+
+    fn build(options: PruneOptions) -> Box<dyn Pass> {
+        Box::new(Self { options })
+    }
+}
+
+/// Strengths of pruning, rising; each is swept twice.
+const STRENGTHS: [f64; 8] = [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5];
+
+impl Pass for Prune {
+    fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
+        let PruneOptions { budget, seed } = self.options;
+        if !(0.0..=100.0).contains(&budget) {
+            let d = Diagnostic::error(&APPROX_OPTION, format!("an accuracy budget of {budget} points cannot be"));
+            return Err(Box::new(d.help("give 0 to 100 points")));
+        }
+        let net = Net::read(f, cx)?;
+        let data = data(cx, Self::NAME)?;
+        // Half of what is held out chooses the strength, the other half measures.
+        let (choice, measured) = (data.held_out.half(false), data.held_out.half(true));
+        let before = Predictions::new(&net, &measured)?;
+        let reference = Predictions::new(&net, &choice)?;
+        let values = net.values(&data.train)?;
+        let mut best = (net.clone(), 0);
+        let mut pruner = prune::Pruner::new(net, values, &data.train.labels, seed);
+        let mut gone = 0;
+        let mut failed = 0;
+        for strength in STRENGTHS {
+            gone += pruner.sweep(strength) + pruner.sweep(strength);
+            match reference.within(&pruner.net, &choice, budget)? {
+                true => (best, failed) = ((pruner.net.clone(), gone), 0),
+                false => failed += 1,
+            }
+            // Few samples can be wrong about one step.
+            if failed == 2 {
+                break;
+            }
+        }
+        let (net, gone) = best;
+        before.tell(&net, &measured, Self::NAME, gone, cx)?;
+        finish(f, &net, Self::NAME);
+        Ok(Changed::Yes)
+    }
+}
+
+fn data(cx: &PassCx<'_>, pass: &str) -> Result<std::sync::Arc<Data>, Abort> {
+    cx.data.clone().ok_or_else(|| {
+        let d = Diagnostic::error(&APPROX_DATA, format!("`{pass}` has no samples"));
+        Box::new(d.help(format!("give them with `--{pass} data.npz`")))
+    })
+}
+
+/// Puts the network into its function, and a mark on that.
+fn finish(f: &mut Func, net: &Net, pass: &str) {
+    net.write(f);
+    let before = match f.attr(MARK) {
+        Some(FuncAttr::Str(text)) => format!("{text}, "),
+        _ => String::new(),
+    };
+    f.set_attr(MARK, FuncAttr::Str(format!("{before}{pass}")));
+}
+
+/// What a network says of samples.
+struct Predictions {
+    classes: Vec<u16>,
+}
+
+impl Predictions {
+    fn new(net: &Net, samples: &Samples) -> Result<Self, Abort> {
+        Ok(Self { classes: net.classes(&net.values(samples)?) })
+    }
+
+    fn right(&self, samples: &Samples) -> u64 {
+        self.classes.iter().zip(&samples.labels).filter(|(a, b)| a == b).count() as u64
+    }
+
+    /// Whether another network loses at most `budget` points on samples.
+    fn within(&self, net: &Net, samples: &Samples, budget: f64) -> Result<bool, Abort> {
+        let after = Self::new(net, samples)?;
+        let lost = self.right(samples) as f64 - after.right(samples) as f64;
+        Ok(lost <= budget / 100.0 * samples.len() as f64)
+    }
+
+    /// Tells the report what became of the predictions.
+    fn tell(&self, net: &Net, samples: &Samples, pass: &str, gone: u64, cx: &mut PassCx<'_>) -> Result<(), Abort> {
+        let after = Self::new(net, samples)?;
+        let changed = self.classes.iter().zip(&after.classes).filter(|(a, b)| a != b).count() as u64;
+        for (name, value) in [
+            ("held_out", samples.len() as u64),
+            ("right_before", self.right(samples)),
+            ("right_after", after.right(samples)),
+            ("predictions_changed", changed),
+            ("inputs_dropped", gone),
+        ] {
+            cx.fact(format!("{pass}.{name}"), value);
+        }
+        Ok(())
+    }
+}
