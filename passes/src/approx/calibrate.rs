@@ -53,11 +53,6 @@ fn restrict(table: u64, k: usize, seen: &[u32; 64], subset: u32) -> Option<u64> 
 
 /// The bits of an address that a mask picks, put together.
 fn compress(address: u32, mask: u32) -> usize {
-    let mut to = 0;
-    let mut at = 0;
-    for j in (0..6).filter(|j| mask >> j & 1 == 1) {
-        to |= (address >> j & 1) << at;
-        at += 1;
-    }
-    to as usize
+    let picked = (0..6).filter(|j| mask >> j & 1 == 1).enumerate();
+    picked.fold(0, |to, (at, j)| to | ((address >> j & 1) as usize) << at)
 }
