@@ -2,6 +2,8 @@
 //!
 //! `BLC_VECTORS=20000` simulates as many vectors a head; `scripts/heads.sh` prints what they cost.
 
+#![allow(clippy::print_stdout)]
+
 mod common;
 
 use std::path::Path;
@@ -96,21 +98,24 @@ fn simulate(groups: &[usize], passes: &str, number: usize, dir: &Path) -> serde_
     report(dir)
 }
 
-const PIPELINED: &str =
-    "lower-head{carry=true,registered=true},fold,cover{k=6,sites=true},fold,pipeline,to-xc7,dce";
+const PIPELINED: &str = "lower-head{carry=true,registered=true},fold,cover{k=6,sites=true},fold,pipeline,to-xc7,dce";
 const COMBINATIONAL: &str = "lower-head{carry=true},fold,cover{k=6,sites=true},fold,pipeline{stages=0},to-xc7,dce";
 
 #[test]
 fn heads_in_icarus() {
     let number = std::env::var("BLC_VECTORS").ok().and_then(|n| n.parse().ok()).unwrap_or(240);
-    let all: [&[usize]; 6] = [&[100; 10], &[30; 10], &[1000, 1000], &[20; 100], &[95, 97, 100, 12, 64, 63, 65, 1, 2, 33], &[3, 1]];
+    let all: [&[usize]; 6] =
+        [&[100; 10], &[30; 10], &[1000, 1000], &[20; 100], &[95, 97, 100, 12, 64, 63, 65, 1, 2, 33], &[3, 1]];
     // Sites of those that others have measured.
     let known = |groups: &[usize]| match groups {
         [100, ..] => [554, 754],
         [30, ..] => [177, 227],
         _ => [u64::MAX; 2],
     };
-    println!("{:<28} {:<13} {:>5} {:>6} {:>5} {:>6} {:>7}", "groups", "", "sites", "CARRY4", "FFs", "levels", "latency");
+    println!(
+        "{:<28} {:<13} {:>5} {:>6} {:>5} {:>6} {:>7}",
+        "groups", "", "sites", "CARRY4", "FFs", "levels", "latency"
+    );
     for groups in all {
         for (passes, what, most) in
             [(PIPELINED, "pipelined", known(groups)[0]), (COMBINATIONAL, "combinational", known(groups)[1])]
@@ -119,7 +124,11 @@ fn heads_in_icarus() {
             let report = simulate(groups, passes, number, dir.path());
             let field = |name: &str| report[name].as_u64().unwrap_or(0);
             let equal = groups.iter().all(|&g| g == groups[0]);
-            let name = if equal { format!("{} of {}", groups.len(), groups[0]) } else { format!("{groups:?}").replace(", ", " ") };
+            let name = if equal {
+                format!("{} of {}", groups.len(), groups[0])
+            } else {
+                format!("{groups:?}").replace(", ", " ")
+            };
             println!(
                 "{name:<28} {what:<13} {:>5} {:>6} {:>5} {:>6} {:>7}",
                 field("luts"),
