@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use blc_backends::emit::Format;
 use blc_backends::sim::Engine;
+use blc_passes::default::EFFORT;
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -178,6 +179,10 @@ pub struct Compile {
     /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
+    /// Work to spend on area in `@default`, 0 to 3: each level takes at most the LUTs of the one before
+    #[arg(short = 'O', value_name = "LEVEL", default_value_t = EFFORT,
+          value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub effort: u8,
     #[command(flatten)]
     pub parts: Parts,
     /// Width of the fixed-point words that real inputs become in `@default` [default: 10]

@@ -4,7 +4,7 @@ blc_ir::codes! {
     BL2001 = PIPELINE_SYNTAX: "a pipeline string cannot be read",
         "A pipeline is a list of passes separated by commas, each with options in braces: \
          `expand,fold,cover{k=6},pipeline{stages=4}`. `@default` stands for the default pipeline, `repeat[3](…)` runs a \
-         list so many times, `fixpoint(…)` until nothing changes. `blc passes` lists passes and options.";
+         list so many times, `fixpoint(…)` until nothing changes, `try(…)` takes a list back that saves nothing. `blc passes` lists passes and options.";
     BL2002 = UNKNOWN_PASS: "a pass that does not exist",
         "`blc passes` lists the passes that a pipeline string can name.";
     BL2003 = UNKNOWN_OPTION: "an option that the pass does not have",
@@ -81,4 +81,10 @@ blc_ir::codes! {
     BL2204 = EQUIV_LATENCY: "a design with registers and without a latency",
         "Registers are taken as wires only where every path from an input to an output crosses the same number of them. The \
          attribute `latency` says that number, and the verifier checks it.";
+    BL2151 = CARE_OPTION: "an option of `care` out of range",
+        "`care` looks for addresses that never occur among 1 to 4096 thousand `samples`.";
+    BL2152 = RESUB_OPTION: "an option of `resub` out of range",
+        "`resub` makes LUTs of `k` = 2 to 6 inputs and looks at 1 to 1024 `words` of 64 samples.";
+    BL2153 = EGRAPH_OPTION: "an option of `egraph` out of range",
+        "`egraph` makes LUTs of `k` = 2 to 6 inputs in windows of 2 to 12 `leaves`.";
 }

@@ -15,6 +15,13 @@ pub enum Registers {
     Levels(u32),
 }
 
+/// How much work a compilation may do, least first: each level gives at most the sites (or functions) of the one before,
+/// because it begins with the same covers and keeps of what follows only what is smaller.
+pub const EFFORTS: std::ops::RangeInclusive<u8> = 0..=3;
+
+/// What the levels of work stand for where nobody chose one.
+pub const EFFORT: u8 = 2;
+
 /// What a design must be for a step to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
@@ -26,28 +33,63 @@ enum For {
     Xilinx,
 }
 
-/// Passes, which designs need them, and why. `{k}`, `{sites}`, `{head}` and `{registers}` are filled
-/// in.
-const STEPS: &[(&str, For, &str)] = &[
-    ("quantize", For::Model, "real inputs become codes; the others pass through"),
-    ("expand", For::Model, "from layers to lookup tables, comparisons and sums"),
+/// Passes, which designs need them, from which level of work on, and why. What stands in braces is filled in.
+const STEPS: &[(&str, For, u8, &str)] = &[
+    ("quantize", For::Model, 0, "real inputs become codes; the others pass through"),
+    ("expand", For::Model, 0, "from layers to lookup tables, comparisons and sums"),
     (
         "fold",
         For::All,
+        0,
         "cheap and takes most: what is constant, equal or never read goes before anything is built on it",
     ),
-    ("lower-encoder", For::Model, "only the thresholds still in use become tables"),
-    ("lower-head{head}", For::Model, "before the cover, so that it sees across the border of network and head"),
-    ("fold", For::Model, "constants and inverters that the lowering left; bits taken out of words and put back"),
-    ("cover{k={k}{sites}}", For::All, "as few tables, or sites of two small ones, as the target's inputs allow"),
-    ("fold", For::All, "tables that became equal"),
-    ("pipeline{registers}", For::All, "after the cover, which may move logic between layers"),
-    ("to-xc7", For::Xilinx, "two small tables share a site, registers become flip-flops"),
-    ("dce", For::All, "what sharing left behind"),
+    (
+        "repeat[2](care{samples=8},fold)",
+        For::Model,
+        0,
+        "while it is seen which bits are a code; each lost input frees logic",
+    ),
+    ("lower-encoder", For::Model, 0, "only the thresholds still in use become tables"),
+    ("lower-head{head}", For::Model, 0, "before the cover, so that it sees across the border of network and head"),
+    ("fold", For::Model, 0, "constants and inverters that the lowering left; bits taken out of words and put back"),
+    (
+        "cover{k={k}{sites},effort={effort}}",
+        For::All,
+        0,
+        "as few tables, or sites of two small ones, as the target's inputs allow",
+    ),
+    ("fold", For::All, 0, "tables that became equal"),
+    (
+        "try(care,resub{k={k},slack={slack}},fold,cover{k={k}{sites},slack={slack}})",
+        For::All,
+        2,
+        "what the cover's tables share beyond their structure",
+    ),
+    (
+        "try(resub{k={k},slack={slack}},fold,cover{k={k}{sites},slack={slack}})",
+        For::All,
+        2,
+        "covers anew what that left",
+    ),
+    (
+        "try(resub{k={k},slack={slack},steps=true},fold,cover{k={k}{sites},slack={slack}})",
+        For::All,
+        2,
+        "by way of outputs, which are there anyway",
+    ),
+    (
+        "repeat[2](try(egraph{k={k}},resub{k={k},slack={slack},divisors=200,cone=400},fold,cover{k={k}{sites},slack={slack},anneal=100}))",
+        For::All,
+        3,
+        "the same, looking further, with equal forms of windows",
+    ),
+    ("pipeline{registers}", For::All, 0, "after the cover, which may move logic between layers"),
+    ("to-xc7", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
+    ("dce", For::All, 0, "what sharing left behind"),
 ];
 
-/// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
-pub fn pipeline(level: Level, target: Target, registers: Registers) -> String {
+/// The default pipeline of a design at a level, as text; `effort` is of [`EFFORTS`]. A design at hw level stays as it is.
+pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8) -> String {
     if level == Level::Hw {
         return String::new();
     }
@@ -62,7 +104,7 @@ pub fn pipeline(level: Level, target: Target, registers: Registers) -> String {
         Registers::Stages(n) => format!("{{stages={n}}}"),
         Registers::Levels(n) => format!("{{levels={n}}}"),
     };
-    let steps = STEPS.iter().filter(|(_, when, _)| wanted(when)).map(|(pass, ..)| *pass);
+    let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
     let head = match (target, registers) {
         (Target::Xc7, Registers::PerLayer) => "{carry=true,registered=true}",
@@ -70,7 +112,10 @@ pub fn pipeline(level: Level, target: Target, registers: Registers) -> String {
         _ => "",
     };
     let sites = if target.is_xilinx() { ",sites=true" } else { "" };
-    text.replace("{k}", &target.k().to_string())
+    // The levels of a model are the period of its clock; a netlist has none.
+    text.replace("{effort}", &effort.min(1).to_string())
+        .replace("{slack}", if model { "25" } else { "400" })
+        .replace("{k}", &target.k().to_string())
         .replace("{sites}", sites)
         .replace("{registers}", &cut)
         .replace("{head}", head)
@@ -87,16 +132,17 @@ mod tests {
         for name in Target::NAMES {
             let target = Target::parse(name).unwrap();
             for level in [Level::Tensor, Level::Bit, Level::Hw] {
-                for registers in [Registers::PerLayer, Registers::Stages(0), Registers::Levels(4)] {
-                    let text = pipeline(level, target, registers);
+                let registers = [Registers::PerLayer, Registers::Stages(0), Registers::Levels(4)];
+                for (registers, effort) in registers.into_iter().flat_map(|r| EFFORTS.map(move |effort| (r, effort))) {
+                    let text = pipeline(level, target, registers, effort);
                     let read = Pipeline::parse("@default", &text, &registry).unwrap_or_else(|e| panic!("{e}"));
                     assert_eq!(read.resolved().is_empty(), level == Level::Hw);
                 }
             }
         }
-        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0));
-        assert_eq!(text, "fold,cover{k=6,sites=true},fold,pipeline{stages=0},to-xc7,dce");
-        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Stages(2));
-        assert_eq!(text, "fold,cover{k=4},fold,pipeline{stages=2},dce");
+        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0), 1);
+        assert_eq!(text, "fold,cover{k=6,sites=true,effort=1},fold,pipeline{stages=0},to-xc7,dce");
+        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Stages(2), 0);
+        assert_eq!(text, "fold,cover{k=4,effort=0},fold,pipeline{stages=2},dce");
     }
 }

@@ -4,6 +4,7 @@
 //! function: the manager can check it after each ([`check`]).
 
 pub mod approx;
+pub mod care;
 pub mod check;
 pub mod codes;
 mod compare;
@@ -11,11 +12,13 @@ pub mod count;
 pub mod cover;
 pub mod dce;
 pub mod default;
+pub mod egraph;
 pub mod equiv;
 pub mod expand;
 pub mod fold;
 mod head;
 mod heap;
+mod logic;
 pub mod lower_encoder;
 pub mod lower_head;
 pub mod manager;
@@ -28,6 +31,7 @@ mod rebuild;
 pub mod registers;
 pub mod registry;
 mod resources;
+pub mod resub;
 mod rng;
 pub mod suggest;
 pub mod target;
@@ -52,7 +56,10 @@ fn register_all(registry: &mut Registry) {
     registry.register::<lower_head::LowerHead>();
     registry.register::<approx::Calibrate>();
     registry.register::<approx::Prune>();
+    registry.register::<care::Care>();
     registry.register::<cover::Cover>();
+    registry.register::<egraph::EGraph>();
+    registry.register::<resub::Resub>();
     registry.register::<registers::Pipelining>();
     registry.register::<to_xc7::ToXc7>();
 }

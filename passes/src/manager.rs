@@ -11,10 +11,13 @@ use serde::Serialize;
 use crate::approx::Data;
 use crate::check::{self, Check};
 use crate::codes::{NO_FUNCTION, NOT_SETTLED, PASS_BROKE_IR, UNKNOWN_PASS, WRONG_LEVEL};
+use crate::count::count;
 use crate::equiv::Options;
+use crate::pairing::pairs;
 use crate::pass::{Changed, PassCx};
 use crate::pipeline::{Call, FIXPOINT_ROUNDS, Item, List, Pipeline};
 use crate::registry::Registry;
+use crate::target::Target;
 use crate::{resources, suggest};
 
 /// How to run a pipeline.
@@ -185,6 +188,16 @@ impl Run<'_> {
                     changed |= self.list(body).map_err(|stop| stop.then(List(&[rest])))?;
                 }
             }
+            Item::Try(body) => {
+                let (before, resources) = (self.f.clone(), self.module.resources.len());
+                let cost = self.cost();
+                changed = self.list(body).map_err(|stop| stop.within_try())?;
+                if changed && self.cost() >= cost {
+                    *self.f = before;
+                    self.module.resources.truncate(resources);
+                    changed = false;
+                }
+            }
             Item::Fixpoint(body) => {
                 for _ in 0..FIXPOINT_ROUNDS {
                     if !self.list(body).map_err(|stop| stop.then(List(std::slice::from_ref(item))))? {
@@ -197,6 +210,15 @@ impl Run<'_> {
             }
         }
         Ok(changed)
+    }
+
+    /// What `try(…)` makes small: sites, where the target shares them between two functions, otherwise functions; of
+    /// equally many the functions, then levels.
+    fn cost(&self) -> [u64; 3] {
+        let total = count(self.f).total;
+        let shared = self.module.target.as_deref().and_then(Target::parse).is_some_and(Target::is_xilinx);
+        let pairs = if shared { pairs(self.f, true).len() as u64 } else { 0 };
+        [total.luts - pairs, total.lut_functions, total.levels]
     }
 
     fn pass(&mut self, call: &Call) -> Result<bool, Stop> {
@@ -295,6 +317,11 @@ impl Run<'_> {
 }
 
 impl Stop {
+    /// What would have run is still tried.
+    fn within_try(self) -> Self {
+        Self { rest: format!("try({})", self.rest), ..self }
+    }
+
     /// More would have run after the rest.
     fn then(mut self, more: List<'_>) -> Self {
         let more = match more.0 {

@@ -1,4 +1,5 @@
-//! Which two lookup tables share a LUT6_2 site: those that read at most five different bits together.
+//! Which two lookup tables share a LUT6_2 site: those that read at most five different bits together, and a table of six
+//! with one that is its cofactor where one of its inputs is 0 (which then is pin 5).
 //!
 //! A matching in the graph of such pairs, as large as is cheap to find: greedy, the functions of fewest choices first, then
 //! augmenting paths. Timing tools see a path from every pin of a site to both outputs, also where no signal takes it. So no
@@ -9,6 +10,7 @@
 //! common share a site only where no other partner is left.
 
 use blc_ir::order::is_register;
+use blc_ir::table::{VAR, cofactor, compose, mask};
 use blc_ir::{Func, Op, OpId, OpKind, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -18,6 +20,9 @@ pub const SITE_INPUTS: usize = 5;
 
 /// Readers of a bit, before and after a function in order, that are looked at as its partners.
 const WINDOW: usize = 24;
+
+/// The same for a function of six inputs, of which few are partners.
+const COFACTOR_WINDOW: usize = 100;
 
 /// Partners kept of a function.
 const MAX_PARTNERS: usize = 32;
@@ -38,7 +43,9 @@ const MAX_SEARCH: usize = 512;
 struct Function {
     op: OpId,
     /// Rising.
-    inputs: SmallVec<[Value; SITE_INPUTS]>,
+    inputs: SmallVec<[Value; 6]>,
+    /// Over the inputs, widened.
+    table: u64,
     /// Registers between the ports and it.
     stage: u32,
 }
@@ -50,7 +57,24 @@ impl Function {
             return None;
         }
         let shared = self.inputs.iter().filter(|v| other.inputs.contains(v)).count();
+        if self.inputs.len().max(other.inputs.len()) > SITE_INPUTS {
+            let (large, small) = if self.inputs.len() > SITE_INPUTS { (self, other) } else { (other, self) };
+            return large.halves_to(small).then_some(shared);
+        }
         (self.inputs.len() + other.inputs.len() - shared <= SITE_INPUTS).then_some(shared)
+    }
+}
+
+impl Function {
+    /// Whether the other is this function of six where an input that the other does not read is 0.
+    fn halves_to(&self, other: &Self) -> bool {
+        if self.inputs.len() <= SITE_INPUTS || !other.inputs.iter().all(|v| self.inputs.contains(v)) {
+            return false;
+        }
+        let over = |v: &Value| self.inputs.iter().position(|i| i == v).map_or(0, |at| VAR[at]);
+        let places: SmallVec<[u64; 6]> = other.inputs.iter().map(over).collect();
+        let table = compose(other.table & mask(other.inputs.len()), &places);
+        (0..6).any(|j| cofactor(self.table, j, false) == table)
     }
 }
 
@@ -93,8 +117,11 @@ fn functions(f: &Func) -> Vec<Function> {
         let mut inputs: SmallVec<[Value; 6]> = op.operands.into();
         inputs.sort_unstable();
         inputs.dedup();
-        let stage = stages[op.result().index()];
-        (inputs.len() <= SITE_INPUTS).then(|| Function { op: id, inputs: inputs.as_slice().into(), stage })
+        let OpKind::Lut { table } = op.kind else { return None };
+        let place = |v: &Value| inputs.iter().position(|i| i == v).map_or(0, |at| VAR[at]);
+        let places: SmallVec<[u64; 6]> = op.operands.iter().map(place).collect();
+        let table = compose(table, &places);
+        Some(Function { op: id, inputs, table, stage: stages[op.result().index()] })
     };
     luts.filter_map(function).collect()
 }
@@ -114,7 +141,8 @@ impl Matching<'_> {
     /// nearest level and place.
     fn partners(&self) -> Vec<Vec<u32>> {
         let mut readers: FxHashMap<Value, Vec<u32>> = FxHashMap::default();
-        for (i, function) in self.functions.iter().enumerate() {
+        let small = |f: &Function| f.inputs.len() <= SITE_INPUTS;
+        for (i, function) in self.functions.iter().enumerate().filter(|(_, f)| small(f)) {
             for &input in &function.inputs {
                 readers.entry(input).or_default().push(i as u32);
             }
@@ -125,7 +153,8 @@ impl Matching<'_> {
             for input in &function.inputs {
                 let Some(readers) = readers.get(input) else { continue };
                 let at = readers.partition_point(|&r| r < i);
-                let window = &readers[at.saturating_sub(WINDOW)..(at + 1 + WINDOW).min(readers.len())];
+                let window = if small(function) { WINDOW } else { COFACTOR_WINDOW };
+                let window = &readers[at.saturating_sub(window)..(at + 1 + window).min(readers.len())];
                 found.extend(window.iter().filter(|&&r| r != i));
             }
             found.sort_unstable();
@@ -138,7 +167,13 @@ impl Matching<'_> {
             ranked.truncate(MAX_PARTNERS);
             ranked.into_iter().map(|(.., p)| p).collect()
         };
-        self.functions.iter().enumerate().map(partners).collect()
+        let mut partners: Vec<Vec<u32>> = self.functions.iter().enumerate().map(partners).collect();
+        for i in (0..self.functions.len()).filter(|&i| !small(&self.functions[i])) {
+            for p in partners[i].clone() {
+                partners[p as usize].push(i as u32);
+            }
+        }
+        partners
     }
 
     /// Adds partners of nothing in common: the nearest ones free, and the nearest that may change theirs.

@@ -1,6 +1,6 @@
 //! Lowers a hardware module to the primitives of Xilinx 7-series: LUT6, LUT6_2, FDRE.
 
-use blc_ir::table::{VAR, compose, mask};
+use blc_ir::table::{VAR, cofactor, compose, mask};
 use blc_ir::{Func, Level, OpId, OpKind, Type, Value};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -67,14 +67,21 @@ fn share_sites(f: &mut Func, pairs: &[(OpId, OpId)]) {
     let one = f.constant(1, Type::BIT);
     let mut redirect: Vec<Value> = (0..f.value_count()).map(Value::new).collect();
     for &(a, b) in pairs {
+        // A table of six inputs gives its cofactor beside it.
+        let (a, b) = if f.op(b).operands.len() > SITE_INPUTS { (b, a) } else { (a, b) };
         let mut pins: SmallVec<[Value; 6]> = SmallVec::new();
         for &v in f.op(a).operands.iter().chain(f.op(b).operands) {
             if !pins.contains(&v) {
                 pins.push(v);
             }
         }
-        debug_assert!(pins.len() <= SITE_INPUTS);
-        let init = over(f, a, &pins) << 32 | over(f, b, &pins);
+        let init = if pins.len() > SITE_INPUTS {
+            let last = (0..6).find(|&j| cofactor_is(f, a, b, &pins, j)).unwrap_or(5);
+            pins.swap(last, 5);
+            over(f, a, &pins)
+        } else {
+            over(f, a, &pins) << 32 | over(f, b, &pins) & mask(SITE_INPUTS)
+        };
         pins.resize(6, one);
         let (first, second) = (f.op(a), f.op(b));
         let (out6, out5, locs) = (first.result(), second.result(), [first.loc, second.loc]);
@@ -90,11 +97,16 @@ fn share_sites(f: &mut Func, pairs: &[(OpId, OpId)]) {
     f.replace_uses(&redirect);
 }
 
-/// The function of a LUT over five pins.
+/// Whether `b` is `a` where pin `j` is 0.
+fn cofactor_is(f: &Func, a: OpId, b: OpId, pins: &[Value], j: usize) -> bool {
+    cofactor(over(f, a, pins), j, false) == over(f, b, pins)
+}
+
+/// The function of a LUT over the pins, widened.
 fn over(f: &Func, lut: OpId, pins: &[Value]) -> u64 {
     let op = f.op(lut);
     let OpKind::Lut { table } = op.kind else { return 0 };
     let pin = |v: &Value| pins.iter().position(|p| p == v).map_or(0, |p| VAR[p]);
     let inputs: SmallVec<[u64; 6]> = op.operands.iter().map(pin).collect();
-    compose(table, &inputs) & mask(SITE_INPUTS)
+    compose(table, &inputs)
 }

@@ -81,6 +81,9 @@ fn every_code_is_reached() {
         ("BL2111", module("", counting), "calibrate"),
         ("BL2112", gate(), "prune{budget=-1}"),
         ("BL2150", gate(), "cover{k=7}"),
+        ("BL2151", gate(), "care{samples=0}"),
+        ("BL2152", gate(), "resub{k=9}"),
+        ("BL2153", gate(), "egraph{leaves=13}"),
     ];
     let mut reached = BTreeSet::new();
     for (code, module, passes) in cases {

@@ -176,7 +176,7 @@ fn default_passes(args: &Compile, level: Level) -> String {
         (None, Level::Tensor) => Registers::PerLayer,
         (None, _) => Registers::Stages(0),
     };
-    let text = default::pipeline(level, args.target.passes, registers);
+    let text = default::pipeline(level, args.target.passes, registers, args.effort);
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,

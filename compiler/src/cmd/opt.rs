@@ -17,7 +17,7 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
     let folder = load::folder(&args.input);
     let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);
-    let default = default::pipeline(level, target, Registers::Stages(0));
+    let default = default::pipeline(level, target, Registers::Stages(0), default::EFFORT);
     let run = Run {
         registry,
         passes: &args.passes,

@@ -28,6 +28,7 @@ A pipeline names passes in order, options in braces:
     @default         the default pipeline
     repeat[N](…)     the passes inside, N times
     fixpoint(…)      the passes inside, until none changes anything
+    try(…)           the passes inside, taken back unless they save a site (or function)
 ";
     text
 }

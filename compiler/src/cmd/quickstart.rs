@@ -109,6 +109,7 @@ fn compiled(
         calibrate: None,
         prune: None,
         accuracy_budget: 0.2,
+        effort: blc_passes::default::EFFORT,
         input_bits: None,
         prove: false,
         debug: Default::default(),

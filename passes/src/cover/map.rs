@@ -173,6 +173,11 @@ impl<'a> Mapper<'a> {
         Cover { cuts: self.best.clone(), uses: self.refs.clone(), cost: self.cost() }
     }
 
+    /// The cuts that the last round kept.
+    pub fn choices(&self) -> &CutSets {
+        &self.sets
+    }
+
     fn used(&self) -> impl DoubleEndedIterator<Item = u32> {
         (0..self.net.node_count() as u32).filter(|&n| self.refs[n as usize] > 0 && !self.net.is_leaf(n))
     }

@@ -2,9 +2,10 @@
 //! are found, or two-function sites.
 //!
 //! The LUTs are read as a net of small blocks ([`net`], `decompose`, `wide`), in which cuts ([`cut`], [`sets`]) are
-//! enumerated and chosen ([`map`]); `search` repeats that. All other ops stay as they are: the bits they read are computed
+//! enumerated and chosen ([`map`]); `search` repeats that, and `anneal` makes of a cover one of fewer sites. All other ops stay as they are: the bits they read are computed
 //! exactly. The result is never worse than the function was, by the cost that the options name.
 
+mod anneal;
 pub mod cut;
 mod decompose;
 pub mod map;
@@ -42,11 +43,13 @@ pub struct CoverOptions {
     pub cuts: usize,
     /// Work done at most after a first cover, in millions of nodes looked at.
     pub effort: u32,
+    /// Moves of simulated annealing for sites, for each node of the net; 0 for none.
+    pub anneal: u32,
 }
 
 impl Default for CoverOptions {
     fn default() -> Self {
-        Self { k: 6, sites: false, slack: 25, cuts: 8, effort: 1 }
+        Self { k: 6, sites: false, slack: 25, cuts: 8, effort: 1, anneal: 0 }
     }
 }
 

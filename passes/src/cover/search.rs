@@ -8,6 +8,7 @@ use blc_ir::{Func, OpKind};
 use rayon::prelude::*;
 
 use super::CoverOptions;
+use super::anneal::anneal;
 use super::map::{Areas, Cover, Goal, Mapper, ROUNDS, Settings};
 use super::read::Subject;
 use crate::count::count;
@@ -30,6 +31,18 @@ const COVERS: usize = 4;
 
 /// Covers without gain after which a way ends: one for each order of decomposition.
 const MAX_STALE: usize = 2;
+
+/// Cuts of a node that annealing chooses from.
+const CHOICES: usize = 24;
+
+/// Times that annealing begins at most, each from the cover before, whose LUTs are functions anew.
+const ANNEALED: usize = 4;
+
+/// Levels are not counted where so many times as many may be.
+const FREE: u32 = 3;
+
+/// Most moves of annealing.
+const MAX_MOVES: u64 = 4_000_000;
 
 /// What a function costs, to be made small in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +70,19 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
         follow(f, settings, budget, options.sites)
     };
     let covered: Vec<(Quality, Func)> = ways.par_iter().map(follow).collect();
-    let (quality, best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
+    let (mut quality, mut best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
+    if options.sites && options.anneal > 0 {
+        let settings = Settings { k: options.k, cuts: options.cuts, areas: LINEAR, levels: limit };
+        let orders = [false, true];
+        for _ in 0..ANNEALED {
+            let from = |&descending: &bool| annealed(&best, settings, descending, options.anneal);
+            let next = orders.par_iter().map(from).min_by_key(|(quality, _)| *quality)?;
+            if next.0 >= quality {
+                break;
+            }
+            (quality, best) = next;
+        }
+    }
     // Fewer levels are no reason for more LUTs.
     let quality = Quality { excess: 0, ..quality };
     (!is_legal(f, options.k) || quality < self::quality(f, options.sites, u32::MAX)).then_some(best)
@@ -119,6 +144,22 @@ fn follow(f: &Func, settings: Settings, budget: u64, sites: bool) -> (Quality, F
         area = area.min(cover.cost.area);
     }
     best.unwrap_or_else(|| (quality(f, sites, settings.levels), f.clone()))
+}
+
+/// A cover changed for sites, with the pairs in view.
+fn annealed(f: &Func, settings: Settings, descending: bool, moves: u32) -> (Quality, Func) {
+    let subject = Subject::read(f, settings.k, descending);
+    let roots = subject.roots();
+    let start = Mapper::new(&subject.net, &roots, settings).cover();
+    let levels = start.cost.levels;
+    let mut mapper = Mapper::new(&subject.net, &roots, Settings { cuts: CHOICES, ..settings });
+    mapper.round(Goal::Flow);
+    let moves = (subject.net.node_count() as u64 * u64::from(moves)).min(MAX_MOVES);
+    let better = anneal(&subject.net, &start, mapper.choices(), moves, FREE <= settings.levels / levels.max(1));
+    let mut new = f.clone();
+    subject.write(&mut new, &better);
+    new.tidy();
+    (quality(&new, true, settings.levels), new)
 }
 
 /// The best cover of all rounds; never worse than the one the net was read as.

@@ -1,7 +1,8 @@
 //! Pipelines: which passes run, in which order and with which options.
 //!
 //! Written as `"expand,fold,cover{k=6},pipeline{stages=4}"`. `@default` stands for the design's default pipeline,
-//! `repeat[3](…)` runs a list so many times, `fixpoint(…)` until none of its passes changes anything.
+//! `repeat[3](…)` runs a list so many times, `fixpoint(…)` until none of its passes changes anything, `try(…)` once and
+//! takes it back unless the function got smaller.
 
 mod parse;
 
@@ -37,6 +38,8 @@ pub enum Item {
     Repeat(u32, Vec<Item>),
     /// `fixpoint(body)`
     Fixpoint(Vec<Item>),
+    /// `try(body)`
+    Try(Vec<Item>),
 }
 
 /// A pass with its options.
@@ -87,6 +90,7 @@ impl fmt::Display for Item {
             Self::Pass(call) => write!(f, "{call}"),
             Self::Repeat(times, body) => write!(f, "repeat[{times}]({})", List(body)),
             Self::Fixpoint(body) => write!(f, "fixpoint({})", List(body)),
+            Self::Try(body) => write!(f, "try({})", List(body)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! list    = [item ("," item)*]
 //! item    = word options? | "@default" | "repeat" "[" number "]" "(" list ")" | "fixpoint" "(" list ")"
+//!         | "try" "(" list ")"
 //! options = "{" [word "=" value ("," word "=" value)*] "}"
 //! value   = number | "true" | "false" | word | string
 //! ```
@@ -42,6 +43,7 @@ fn runs(items: &[Item]) -> u64 {
         Item::Pass(_) => 1,
         Item::Repeat(times, body) => runs(body).saturating_mul(u64::from(*times)),
         Item::Fixpoint(body) => runs(body).saturating_mul(u64::from(FIXPOINT_ROUNDS)),
+        Item::Try(body) => runs(body),
     };
     items.iter().map(count).fold(0, u64::saturating_add)
 }
@@ -99,9 +101,10 @@ impl Parser<'_> {
             }
             ("repeat", _) => return Err(self.expected("`[` and how often to repeat")),
             ("fixpoint", _) => Item::Fixpoint(self.body(depth)?),
+            ("try", _) => Item::Try(self.body(depth)?),
             _ => {
                 let Some(entry) = self.registry.get(&name).copied() else {
-                    let help = suggest::help(&name, self.registry.names().chain(["repeat", "fixpoint"]));
+                    let help = suggest::help(&name, self.registry.names().chain(["repeat", "fixpoint", "try"]));
                     return Err(self.error(&UNKNOWN_PASS, format!("no pass is called `{name}`"), span, help));
                 };
                 let options = self.options(&entry)?;
@@ -366,6 +369,7 @@ mod tests {
             (r#"alpha{mode="a \"b\" \\ é"}"#, r#"alpha{fast=false,k=0,mode="a \"b\" \\ é",weight=0.0}"#),
             (r#"alpha{mode="true"}"#, r#"alpha{fast=false,k=0,mode="true",weight=0.0}"#),
             ("repeat[3](beta,fixpoint(beta),repeat[0]())", "repeat[3](beta,fixpoint(beta),repeat[0]())"),
+            ("try( beta , try(beta))", "try(beta,try(beta))"),
             ("beta,@default,beta", r#"beta,beta,alpha{fast=false,k=2,mode="",weight=0.0},beta"#),
         ];
         for (text, resolved) in cases {
