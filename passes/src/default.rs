@@ -20,7 +20,7 @@ pub enum Registers {
 pub const EFFORTS: std::ops::RangeInclusive<u8> = 0..=3;
 
 /// What the levels of work stand for where nobody chose one.
-pub const EFFORT: u8 = 2;
+pub const EFFORT: u8 = 1;
 
 /// What a design must be for a step to run.
 #[derive(Clone, Copy, PartialEq, Eq)]

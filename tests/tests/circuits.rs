@@ -10,14 +10,20 @@ use tempfile::tempdir;
 
 /// Compiles for xc7, proves, and gives `lut_functions`.
 fn compiled(file: &Path) -> u64 {
+    figures(file, &[]).0
+}
+
+/// The same with options, and `luts` beside it.
+fn figures(file: &Path, options: &[&str]) -> (u64, u64) {
     let dir = tempdir().expect("a folder");
-    compile(file, dir.path(), &["--target", "xc7"]);
+    compile(file, dir.path(), &[&["--target", "xc7"], options].concat());
     let report = report(dir.path());
     let name = std::fs::read_dir(dir.path()).expect("a folder").flatten().map(|e| e.path());
     let blif = name.into_iter().find(|p| p.extension().is_some_and(|e| e == "blif")).expect("a BLIF");
     assert!(equivalent(dir.path(), file, &blif), "{}", file.display());
     assert_eq!(report["latency_cycles"], 0, "a netlist stays combinational");
-    report["lut_functions"].as_u64().expect("a number")
+    let number = |name: &str| report[name].as_u64().expect("a number");
+    (number("lut_functions"), number("luts"))
 }
 
 /// A two-bit multiplier with constants, don't-cares, a wide gate and an output that is an inverted input.
@@ -127,5 +133,24 @@ fn epfl_circuits_are_equivalent() {
     assert!(files.len() >= 10);
     for file in files {
         compiled(&file);
+    }
+}
+
+#[test]
+fn each_level_of_work_takes_at_most_the_sites_of_the_one_before() {
+    let dir = tempdir().expect("a folder");
+    let own = [("mul2.blif", MULTIPLIER.to_string()), ("gates.blif", gates())];
+    let mut files: Vec<_> = own
+        .into_iter()
+        .map(|(name, text)| {
+            std::fs::write(dir.path().join(name), text).expect("written");
+            dir.path().join(name)
+        })
+        .collect();
+    let small = ["epfl/router", "epfl/cavlc", "epfl/ctrl", "epfl/int2float"];
+    files.extend(small.iter().filter_map(|name| shared(&format!("bench/{name}.blif"))));
+    for file in files {
+        let sites = ["0", "1", "2", "3"].map(|level| figures(&file, &["-O", level]).1);
+        assert!(sites.is_sorted_by(|a, b| a >= b), "{}: {sites:?}", file.display());
     }
 }

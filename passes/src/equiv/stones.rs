@@ -20,7 +20,7 @@ pub fn lowered(side: Side<'_>, ports: &Ports, width: usize) -> Option<(Module, F
     if !side.f.ops().any(|(_, op)| words(op.kind)) {
         return None;
     }
-    let text = default::pipeline(side.f.level(), Target::Xc7, Registers::Stages(0));
+    let text = default::pipeline(side.f.level(), Target::Xc7, Registers::Stages(0), 0);
     let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={}}}", width.clamp(1, 16)));
     let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
     let mut module = Module { funcs: vec![side.f.clone()], ..side.module.clone() };
