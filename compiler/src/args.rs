@@ -179,7 +179,7 @@ pub struct Compile {
     /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
-    /// Work to spend on area in `@default`, 0 to 3: each level takes at most the LUTs of the one before
+    /// Work to spend on area in `@default`, 0 to 3: each level takes at most the sites of the one before
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = EFFORT,
           value_parser = clap::value_parser!(u8).range(0..=3))]
     pub effort: u8,

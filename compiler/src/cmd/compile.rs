@@ -143,10 +143,10 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         ("--prune", args.prune.is_some()),
         ("--calibrate", args.calibrate.is_some()),
     ];
-    if matches!(input.design, Design::Module(_)) {
-        for (option, _) in options[2..].iter().filter(|(_, given)| *given) {
-            return Err(unfit(&args.input, option, "only a model has the labels' classes"));
-        }
+    if matches!(input.design, Design::Module(_))
+        && let Some((option, _)) = options[2..].iter().find(|(_, given)| *given)
+    {
+        return Err(unfit(&args.input, option, "only a model has the labels' classes"));
     }
     let Some((option, _)) = options.into_iter().find(|(_, given)| *given) else { return Ok(()) };
     if !args.passes.contains("@default") {
