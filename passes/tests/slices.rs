@@ -186,6 +186,21 @@ proptest! {
     }
 }
 
+/// The table of an inverter is that of a NOR too, whose inputs are more.
+#[test]
+fn only_inverters_are_seen_through() {
+    let mut f = Func::new("f", FuncKind::Func);
+    let x = f.add_param("x", Type::bits(4));
+    let x: Vec<Value> = (0..4).map(|i| f.extract(x, i, Type::BIT, LOC)).collect();
+    let bits: Vec<Value> = (0..4).map(|i| f.lut(0x1, &x[..=i], LOC)).collect();
+    let sum = f.sum(&bits, 3, LOC);
+    f.add_result("sum", sum);
+    for passes in [PIPELINED, COMBINATIONAL] {
+        let module = lowered(&f, passes);
+        assert_equal(&module, &f, module.top().unwrap(), 100, 1);
+    }
+}
+
 #[test]
 fn the_check_of_slices_finds_what_no_slice_holds() {
     let module = lowered(&head(&[30, 30]), COMBINATIONAL);

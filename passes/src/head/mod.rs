@@ -3,7 +3,7 @@
 mod build;
 mod plan;
 
-use blc_ir::{Func, LocId, OpKind, Type, Value};
+use blc_ir::{Func, LocId, Op, OpKind, Type, Value};
 use rustc_hash::FxHashMap;
 
 use build::{Columns, Lit};
@@ -88,7 +88,8 @@ fn gather(f: &mut Func, bits: &[(usize, Value)], width: usize) -> Columns {
 
 /// A bit as its source, through an inverter.
 fn literal(f: &Func, value: Value) -> Lit {
-    let inverter = f.def_op(value).map(|op| f.op(op)).filter(|op| op.kind == OpKind::Lut { table: 0x1 });
+    let inverts = |op: &Op<'_>| op.kind == OpKind::Lut { table: 0x1 } && op.operands.len() == 1;
+    let inverter = f.def_op(value).map(|op| f.op(op)).filter(inverts);
     match inverter {
         Some(op) => Lit { value: op.operands[0], flip: true },
         None => Lit { value, flip: false },
