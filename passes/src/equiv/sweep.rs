@@ -152,10 +152,9 @@ impl<'g> Sweep<'g> {
         if from.node() == to.node() {
             return;
         }
-        // Mostly the sum as the other design makes it takes the place of the one made here; but never the other way
-        // round a circle.
-        let (from, to) =
-            if from.as_const().is_some() || self.reach([to])[from.node()] { (to, from) } else { (from, to) };
+        // Down in rank, as all merges go: otherwise one of them could come to stand on itself.
+        let rank = |l: Lit| self.rank[l.node()];
+        let (from, to) = if from.as_const().is_some() || rank(from) < rank(to) { (to, from) } else { (from, to) };
         self.merge(from.node() as u32, to.invert_if(from.inverted()));
         if to.as_const().is_none() {
             self.cut[to.node()] = true;
