@@ -29,8 +29,8 @@ pub struct Device {
     pub register: RegisterCell,
     /// A register that starts at 1, where the device has one.
     pub register_one: Option<RegisterCell>,
-    /// In ns.
-    pub delay: Delays,
+    /// How fast it is.
+    pub speed: Speeds,
     /// Verilog models of the cells, by name, to simulate with.
     #[serde(default)]
     pub models: BTreeMap<String, String>,
@@ -80,18 +80,90 @@ pub enum Parameter {
     Text(String),
 }
 
+/// A family without cells of its own here: its primitives are ops of the IR.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// As `--target` calls it.
+    pub name: String,
+    /// One line.
+    pub about: String,
+    /// How fast it is.
+    pub speed: Speeds,
+}
+
+impl Family {
+    /// The family of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let texts = [include_str!("../targets/xc7.toml"), include_str!("../targets/xcup.toml")];
+        texts.iter().filter_map(|text| toml::from_str::<Self>(text).ok()).find(|family| family.name == name)
+    }
+}
+
+/// Speed grades.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speeds {
+    /// The grade that is meant where none is named.
+    pub default: String,
+    /// How far routed designs lie from the estimate, in percent either way.
+    pub spread: u32,
+    /// Delays by grade.
+    pub grades: BTreeMap<String, Delays>,
+}
+
+impl Speeds {
+    /// A grade and its delays; without a name the default.
+    pub fn grade(&self, name: Option<&str>) -> Option<(&str, Delays)> {
+        let (name, delays) = self.grades.get_key_value(name.unwrap_or(&self.default))?;
+        Some((name, *delays))
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        if !self.grades.contains_key(&self.default) {
+            return Err(format!("the default speed grade `{}` is none of the grades", self.default.escape_default()));
+        }
+        if self.grades.values().any(|d| d.all().iter().any(|t| !(0.0..=1000.0).contains(t))) {
+            return Err("a delay that is no time from 0 to 1000 ns".into());
+        }
+        Ok(())
+    }
+}
+
 /// How long signals take, in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delays {
     /// Through a lookup table.
     pub lut: f64,
-    /// Along a net, from cell to cell.
+    /// Along a net with one reader, from cell to cell.
     pub net: f64,
+    /// More along a net for each doubling of its readers.
+    #[serde(default)]
+    pub fanout: f64,
+    /// From a carry chain's `S` or `DI` to where the carry leaves it or meets a sum.
+    #[serde(default)]
+    pub carry_in: f64,
+    /// From carry in to carry out.
+    #[serde(default)]
+    pub carry: f64,
+    /// From carry in to a sum.
+    #[serde(default)]
+    pub carry_out: f64,
+    /// Through a wide multiplexer.
+    #[serde(default)]
+    pub mux: f64,
     /// From the clock's edge to a register's output.
     pub clock_to_output: f64,
     /// Before the clock's edge at a register's input.
     pub setup: f64,
+}
+
+impl Delays {
+    fn all(&self) -> [f64; 9] {
+        let Self { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup } = *self;
+        [lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup]
+    }
 }
 
 const OWN: [&str; 3] = [
@@ -156,10 +228,7 @@ impl Device {
                 return Err(format!("a parameter of `{}` that is no plain word", register.cell));
             }
         }
-        let Delays { lut, net, clock_to_output, setup } = self.delay;
-        if [lut, net, clock_to_output, setup].iter().any(|t| !(0.0..=1000.0).contains(t)) {
-            return Err("a delay that is no time from 0 to 1000 ns".into());
-        }
+        self.speed.check()?;
         Ok(())
     }
 
@@ -186,6 +255,12 @@ mod tests {
         assert_eq!(Device::named("ice40").unwrap().k(), 4);
         assert!(Device::named("ice40").unwrap().register(true).is_none());
         assert_eq!(Device::named("gowin").unwrap().register(true).unwrap().cell, "DFFS");
+        for name in ["xc7", "xcup"] {
+            let family = Family::named(name).unwrap();
+            family.speed.check().unwrap();
+            assert!(family.speed.grade(Some("2")).unwrap().1.carry > 0.0);
+            assert_eq!(family.speed.grade(Some("9")), None);
+        }
     }
 
     #[test]
@@ -197,7 +272,8 @@ mod tests {
             ("GSR = \"DISABLED\"", "GSR = \"a\\\"b\"", "no plain word"),
             ("net = 0.75", "net = -1.0", "no time"),
             ("net = 0.75", "net = nan", "no time"),
-            ("[delay]", "[delays]", "unknown field"),
+            ("default = \"6\"", "default = \"5\"", "none of the grades"),
+            ("[speed]", "[speeds]", "unknown field"),
             ("cell = \"LUT4\"", "", "missing field `cell`"),
         ];
         for (from, to, why) in wrongs {

@@ -179,6 +179,15 @@ pub struct Compile {
     /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
+    /// The fewest registers of `@default` with which this clock is reached, by the target's estimated delays
+    #[arg(long, value_name = "MHZ", conflicts_with = "stages", value_parser = positive)]
+    pub clock: Option<f64>,
+    /// As many stages of `@default` as fit into this time from input to output, by the target's estimated delays
+    #[arg(long, value_name = "NS", conflicts_with_all = ["stages", "clock"], value_parser = positive)]
+    pub latency_ns: Option<f64>,
+    /// Speed grade of the target [default: as its file says; xc7 and xcup: 2]
+    #[arg(long, value_name = "GRADE")]
+    pub speed_grade: Option<String>,
     /// Work to spend on area in `@default`, 0 to 3: each level takes at most the sites of the one before
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = EFFORT,
           value_parser = clap::value_parser!(u8).range(0..=3))]
@@ -331,6 +340,14 @@ pub struct Equiv {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x > 0.0 && x < 1e6 => Ok(x),
+        _ => Err("a number above 0 and below a million is wanted".into()),
+    }
 }
 
 /// What of a model is taken.

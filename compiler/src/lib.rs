@@ -10,7 +10,6 @@ mod cmd;
 pub mod codes;
 mod driver;
 mod emit;
-mod estimate;
 #[cfg(feature = "train")]
 mod icarus;
 mod load;
@@ -21,6 +20,7 @@ mod progress;
 mod report;
 mod resources;
 mod samples;
+mod speed;
 mod target;
 mod ui;
 mod vectors;

@@ -6,15 +6,16 @@
 use blc_backends::sim::Program;
 use blc_ir::diag::Diagnostic;
 use blc_ir::eval::affine;
-use blc_ir::{Func, Module, Type};
+use blc_ir::{Func, Module, OpKind, Type};
 use blc_passes::count::{Area, count};
 use blc_passes::equiv::{self, Effort};
+use blc_passes::timing::{self, Timing};
 use blc_passes::{PassRun, RunReport};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::estimate::Estimate;
 use crate::load::{Input, Kind};
+use crate::speed::Speed;
 use crate::target::Chosen;
 use crate::ui;
 
@@ -22,6 +23,8 @@ use crate::ui;
 pub const REPORT: &str = "report.json";
 /// Name of the times in the same folder.
 pub const TIMING: &str = "timing.json";
+/// Most stages that registers are counted by.
+const MAX_STAGES: usize = 10_000;
 /// Version of the report's fields.
 const VERSION: u32 = 1;
 
@@ -41,7 +44,14 @@ pub struct Report {
     latency_ns: Option<f64>,
     fmax_mhz: f64,
     /// Which of the fields are estimates.
-    estimates: [&'static str; 2],
+    estimates: [&'static str; 3],
+    speed: Speed,
+    /// The longest path between registers or ports, from its start.
+    critical_path: Vec<Step>,
+    /// By stage, the first one first.
+    registers_by_stage: Vec<u64>,
+    /// How many nets have 1, 2, 3 to 4, 5 to 8, ... readers.
+    fanout: Vec<u64>,
     by_part: Parts,
     by_layer: Vec<Layer>,
     quantisation: Option<Quantisation>,
@@ -196,10 +206,11 @@ impl Report {
         f: &Func,
         run: &RunReport,
         outputs: Vec<String>,
+        speed: Speed,
     ) -> blc_ir::Result<Self> {
         let count = count(f);
         let latency_cycles = Program::compile(module, f)?.latency().ok();
-        let period = Estimate::of(count.total.levels, target.device.as_deref().map(|d| d.delay));
+        let timing = timing::analyse(f, &speed.delays);
         let thresholds = run.fact("thresholds").filter(|_| affine(module, f).is_some());
         let quantisation = thresholds.map(|thresholds| Quantisation {
             input_bits: f
@@ -223,12 +234,16 @@ impl Report {
             pipeline: run.pipeline.clone(),
             area: count.total,
             latency_cycles,
-            latency_ns: latency_cycles.map(|n| period.latency_ns(n)),
-            fmax_mhz: period.fmax_mhz(),
-            estimates: ["latency_ns", "fmax_mhz"],
+            latency_ns: latency_cycles.map(|n| round(latency_ns(&timing, n), 1000.0)),
+            fmax_mhz: round(1000.0 / timing.period, 10.0),
+            estimates: ["latency_ns", "fmax_mhz", "critical_path"],
+            critical_path: timing.path.iter().map(|step| Step::of(f, step)).collect(),
+            registers_by_stage: registers_by_stage(f),
+            fanout: timing::fanout(f),
             by_part: Parts { encoder, logic, head },
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
-            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref(), approximate.is_empty()),
+            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref(), approximate.is_empty(), &speed),
+            speed,
             approximate: (!approximate.is_empty()).then_some(approximate),
             quantisation,
             proof: None,
@@ -250,6 +265,52 @@ impl Report {
     }
 }
 
+/// A step of the critical path.
+#[derive(Debug, Serialize)]
+struct Step {
+    /// As the language calls it.
+    op: &'static str,
+    layer: Option<String>,
+    neuron: Option<u32>,
+    /// ns after the clock's edge, or after the inputs.
+    at_ns: f64,
+}
+
+impl Step {
+    fn of(f: &Func, step: &timing::Step) -> Self {
+        Self {
+            op: f.op(step.op).info().mnemonic,
+            layer: f.locs.first_layer(step.loc).map(str::to_owned),
+            neuron: f.locs.first_neuron(step.loc),
+            at_ns: round(step.at, 1000.0),
+        }
+    }
+}
+
+fn latency_ns(timing: &Timing, cycles: u64) -> f64 {
+    if cycles == 0 { timing.through } else { cycles as f64 * timing.period }
+}
+
+fn round(x: f64, parts: f64) -> f64 {
+    (x * parts).round() / parts
+}
+
+fn registers_by_stage(f: &Func) -> Vec<u64> {
+    let mut stages = Vec::new();
+    for (_, op) in f.ops() {
+        if let OpKind::Reg { stage, .. } | OpKind::Xc7Fdre { stage, .. } = op.kind {
+            let at = (stage as usize).saturating_sub(1);
+            if stages.len() <= at && at < MAX_STAGES {
+                stages.resize(at + 1, 0);
+            }
+            if let Some(n) = stages.get_mut(at) {
+                *n += 1;
+            }
+        }
+    }
+    stages
+}
+
 fn warning(d: &Diagnostic) -> Warning {
     Warning { code: d.code.id, message: d.message.clone() }
 }
@@ -266,9 +327,13 @@ fn assumptions(
     latency_cycles: Option<u64>,
     quantisation: Option<&Quantisation>,
     exact: bool,
+    speed: &Speed,
 ) -> Vec<String> {
-    let mut all =
-        vec!["latency_ns and fmax_mhz are estimates before placement and routing; expect 40 % either way".to_owned()];
+    let mut all = vec![format!(
+        "latency_ns, fmax_mhz and critical_path are estimates before placement and routing, of speed grade {}; expect \
+         {} % either way",
+        speed.grade, speed.spread_percent
+    )];
     if latency_cycles.is_some_and(|n| n > 0) {
         all.push("a new sample every cycle; registers start at 0 and have no reset".to_owned());
     }

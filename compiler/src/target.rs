@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use blc_backends::device::{self, Device};
+use blc_backends::device::{self, Device, Family, Speeds};
 use blc_frontend::files;
 use blc_passes::{Target, suggest};
 
@@ -14,6 +14,8 @@ pub struct Chosen {
     pub passes: Target,
     /// Whose cells it is emitted in; none for Xilinx primitives and for the generic targets.
     pub device: Option<Arc<Device>>,
+    /// How fast it is; the generic targets count as Xilinx 7-series.
+    pub speeds: Arc<Speeds>,
 }
 
 impl Chosen {
@@ -26,13 +28,18 @@ impl Chosen {
     }
 
     fn of(device: Device) -> Self {
-        Self { passes: Target::Lut(device.k()), device: Some(Arc::new(device)) }
+        let speeds = Arc::new(device.speed.clone());
+        Self { passes: Target::Lut(device.k()), device: Some(Arc::new(device)), speeds }
+    }
+
+    fn generic(passes: Target) -> Option<Self> {
+        let family = Family::named(passes.name()).or_else(|| Family::named(Target::Xc7.name()))?;
+        Some(Self { passes, device: None, speeds: Arc::new(family.speed) })
     }
 
     /// The target of a name.
     pub fn named(name: &str) -> Option<Self> {
-        let passes = || Target::parse(name).map(|passes| Self { passes, device: None });
-        Device::named(name).map(Self::of).or_else(passes)
+        Device::named(name).map(Self::of).or_else(|| Self::generic(Target::parse(name)?))
     }
 }
 

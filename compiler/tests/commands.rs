@@ -84,7 +84,18 @@ fn report_has_every_figure() {
     assert!(report["luts"].as_u64().unwrap() > 20 && report["by_part"]["encoder"]["luts"].as_u64().unwrap() > 0);
     let layers: Vec<_> = report["by_layer"].as_array().unwrap().iter().map(|l| l["layer"].as_str().unwrap()).collect();
     assert!(layers.contains(&"encoder") && layers.contains(&"layer0") && layers.contains(&"head"), "{layers:?}");
-    assert_eq!(report["estimates"], json("[\"latency_ns\", \"fmax_mhz\"]"));
+    assert_eq!(report["estimates"], json("[\"latency_ns\", \"fmax_mhz\", \"critical_path\"]"));
+    let stages = report["registers_by_stage"].as_array().unwrap();
+    assert_eq!(stages.len() as u64, report["latency_cycles"].as_u64().unwrap());
+    assert_eq!(stages.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), report["ffs"].as_u64().unwrap());
+    let path = report["critical_path"].as_array().unwrap();
+    let end = path.last().unwrap()["at_ns"].as_f64().unwrap();
+    let period = 1000.0 / report["fmax_mhz"].as_f64().unwrap();
+    assert!(
+        end < period && end > period / 2.0 && path.windows(2).all(|w| w[0]["at_ns"].as_f64() < w[1]["at_ns"].as_f64())
+    );
+    assert!(path.iter().any(|step| step["layer"] == "head"));
+    assert_eq!(report["speed"], json("{\"grade\": \"2\", \"spread_percent\": 40}"));
     assert!(report["latency_cycles"].as_u64().unwrap() >= 3 && report["fmax_mhz"].as_f64().unwrap() > 50.0);
     let model = fs::read(work.path("model.safetensors")).unwrap();
     assert_eq!(report["input"]["sha256"], blc_frontend::files::sha256_hex(&model));
@@ -98,6 +109,42 @@ fn report_has_every_figure() {
     assert!(shown["seconds"]["total"].as_f64().unwrap() > 0.0);
     let table = work.blc("report").fine().stdout;
     assert!(table.contains("encoder") && table.contains(&report["luts"].to_string()) && table.contains("estimates"));
+}
+
+#[test]
+fn a_clock_a_number_of_stages_or_a_latency_is_met() {
+    let (work, classes, _) = work();
+    let compile = |options: &str| {
+        work.blc(&format!("compile model.safetensors --target xc7 {options}")).fine();
+        work.blc("sim --input batch.npy --output p.npy").fine();
+        assert_eq!(work.read_array("p.npy").data, Elements::U8(classes.clone()), "{options}");
+        let report = json(&fs::read_to_string(work.path("blc-out/report.json")).unwrap());
+        let number = |name: &str| report[name].as_f64().unwrap();
+        (number("fmax_mhz"), number("latency_cycles"), number("latency_ns"), number("ffs"))
+    };
+    let (mhz, _, _, registers) = compile("");
+    let (same, _, _, fewer) = compile(&format!("--clock {mhz}"));
+    assert!(same >= mhz && fewer <= registers, "{same} of {mhz} MHz, {fewer} of {registers}");
+    let (fast, _, _, _) = compile("--clock 250");
+    assert!(fast >= 250.0);
+    for stages in [1.0, 2.0, 5.0] {
+        let (faster, cycles, ..) = compile(&format!("--stages {stages}"));
+        assert!(cycles == stages && faster > 50.0);
+    }
+    let (.., ns, _) = compile("--latency-ns 15");
+    assert!(ns <= 15.0);
+    let (slow, ..) = compile("--speed-grade 1");
+    assert!(slow < mhz);
+    for (options, why, code) in [
+        ("--clock 5000", "one table or carry chain alone takes", 1),
+        ("--latency-ns 1", "the shortest takes", 1),
+        ("--speed-grade 9", "its grades are 1, 2, 3", 2),
+    ] {
+        let said = work.blc(&format!("compile model.safetensors --target xc7 {options}"));
+        assert!(said.code == Some(code) && said.stderr.contains(why), "{}", said.stderr);
+    }
+    assert_eq!(work.blc("compile model.safetensors --target xc7 --clock 0").code, Some(2));
+    assert_eq!(work.blc("compile model.safetensors --target xc7 --clock 9 --stages 1").code, Some(2));
 }
 
 #[test]

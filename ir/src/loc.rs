@@ -155,6 +155,15 @@ impl Locs {
         }
     }
 
+    /// The neuron of the first origin, if it has one.
+    pub fn first_neuron(&self, id: LocId) -> Option<u32> {
+        let first = *self.origins(id).first()?;
+        match *self.get(first) {
+            Loc::Neuron(_, n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// Which part of the design the first origin belongs to.
     pub fn part(&self, id: LocId) -> Part {
         match self.first_layer(id) {

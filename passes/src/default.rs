@@ -3,9 +3,10 @@
 use blc_ir::Level;
 
 use crate::target::Target;
+use crate::timing::Delays;
 
 /// How many registers a design gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Registers {
     /// After the encoder, each layer, and the head's stages.
     PerLayer,
@@ -13,6 +14,10 @@ pub enum Registers {
     Stages(u32),
     /// So many levels of lookup tables a stage.
     Levels(u32),
+    /// As few as a period of so many ns takes.
+    Period(f64),
+    /// As many stages as fit into so many ns.
+    Latency(f64),
 }
 
 /// How much work a compilation may do, least first: each level gives at most the sites (or functions) of the one before,
@@ -89,7 +94,7 @@ const STEPS: &[(&str, For, u8, &str)] = &[
 ];
 
 /// The default pipeline of a design at a level, as text; `effort` is of [`EFFORTS`]. A design at hw level stays as it is.
-pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8) -> String {
+pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, delays: &Delays) -> String {
     if level == Level::Hw {
         return String::new();
     }
@@ -99,15 +104,25 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8) 
         For::Model => model,
         For::Xilinx => target.is_xilinx(),
     };
+    // A stage without room for two carry chains, one behind the other, had better end at the first.
+    let chain = delays.net(2) + delays.lut + delays.carry_in + delays.carry_out;
+    let registered = match registers {
+        Registers::PerLayer => true,
+        Registers::Period(ns) => target == Target::Xc7 && ns < delays.clock_to_output + 2.0 * chain + delays.setup,
+        _ => false,
+    };
     let cut = match registers {
         Registers::PerLayer => String::new(),
-        Registers::Stages(n) => format!("{{stages={n}}}"),
+        Registers::Stages(0) => "{stages=0}".to_owned(),
+        Registers::Stages(n) => format!("{{stages={n},{}}}", times(delays)),
         Registers::Levels(n) => format!("{{levels={n}}}"),
+        Registers::Period(ns) => format!("{{period={ns},chains={},{}}}", registered, times(delays)),
+        Registers::Latency(ns) => format!("{{latency={ns},{}}}", times(delays)),
     };
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
-    let head = match (target, registers) {
-        (Target::Xc7, Registers::PerLayer) => "{carry=true,registered=true}",
+    let head = match (target, registered) {
+        (Target::Xc7, true) => "{carry=true,registered=true}",
         (Target::Xc7, _) => "{carry=true}",
         _ => "",
     };
@@ -121,6 +136,15 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8) 
         .replace("{head}", head)
 }
 
+/// Delays as options of `pipeline`.
+fn times(delays: &Delays) -> String {
+    let Delays { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup } = delays;
+    format!(
+        "lut={lut},net={net},fanout={fanout},carry_in={carry_in},carry={carry},carry_out={carry_out},mux={mux},\
+         clock_to_output={clock_to_output},setup={setup}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,17 +156,24 @@ mod tests {
         for name in Target::NAMES {
             let target = Target::parse(name).unwrap();
             for level in [Level::Tensor, Level::Bit, Level::Hw] {
-                let registers = [Registers::PerLayer, Registers::Stages(0), Registers::Levels(4)];
+                let registers = [
+                    Registers::PerLayer,
+                    Registers::Stages(0),
+                    Registers::Stages(3),
+                    Registers::Levels(4),
+                    Registers::Period(2.5),
+                    Registers::Latency(12.0),
+                ];
                 for (registers, effort) in registers.into_iter().flat_map(|r| EFFORTS.map(move |effort| (r, effort))) {
-                    let text = pipeline(level, target, registers, effort);
+                    let text = pipeline(level, target, registers, effort, &Delays::default());
                     let read = Pipeline::parse("@default", &text, &registry).unwrap_or_else(|e| panic!("{e}"));
                     assert_eq!(read.resolved().is_empty(), level == Level::Hw);
                 }
             }
         }
-        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0), 1);
+        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0), 1, &Delays::default());
         assert_eq!(text, "fold,cover{k=6,sites=true,effort=1},fold,pipeline{stages=0},to-xc7,dce");
-        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Stages(2), 0);
-        assert_eq!(text, "fold,cover{k=4,effort=0},fold,pipeline{stages=2},dce");
+        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Levels(2), 0, &Delays::default());
+        assert_eq!(text, "fold,cover{k=4,effort=0},fold,pipeline{levels=2},dce");
     }
 }

@@ -35,6 +35,7 @@ pub mod resub;
 mod rng;
 pub mod suggest;
 pub mod target;
+pub mod timing;
 pub mod to_xc7;
 mod wires;
 

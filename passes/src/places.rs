@@ -29,11 +29,6 @@ pub(crate) struct Ends {
     pub chains: bool,
 }
 
-impl Ends {
-    /// All in one stage.
-    pub const NONE: Self = Self { levels: u32::MAX, chains: false };
-}
-
 /// By op the first of the ops that it stands together with.
 pub(crate) fn together(f: &Func) -> Vec<OpId> {
     let mut first: Vec<OpId> = f.op_ids().collect();

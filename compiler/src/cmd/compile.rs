@@ -24,6 +24,7 @@ use crate::pipeline::Run;
 use crate::report::{Proof, REPORT, Report, Seconds, TIMING, table};
 use crate::resources;
 use crate::samples;
+use crate::speed::Speed;
 use crate::ui::{Failure, Outcome, Ui};
 
 /// Name of the output of scores.
@@ -67,11 +68,13 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
         // That file is the models of the primitives.
         module.name.push('_');
     }
+    let speed = Speed::new(&args.target.speeds, args.speed_grade.as_deref())
+        .map_err(|why| unfit(&args.input, "--speed-grade", &why))?;
     let mut seconds = Seconds { read: start.elapsed().as_secs_f64(), ..Seconds::default() };
 
     let before = args.prove.then(|| module.clone());
     let passing = Instant::now();
-    let default = default_passes(args, module.top().map_or(Level::Bit, Func::level));
+    let default = default_passes(args, module.top().map_or(Level::Bit, Func::level), &speed);
     let folder = load::folder(&args.input);
     let data = args.prune.as_ref().or(args.calibrate.as_ref()).map(|what| samples::read(what)).transpose()?;
     let run =
@@ -97,7 +100,7 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     };
 
     let emitting = Instant::now();
-    let (mut outputs, table) = emit_all(args, &input, &module, run, proof, ui)?;
+    let (mut outputs, table) = emit_all(args, &input, &module, run, proof, speed, ui)?;
     seconds.emit = emitting.elapsed().as_secs_f64();
     seconds.total = start.elapsed().as_secs_f64();
     outputs.add(TIMING, seconds.to_json());
@@ -139,12 +142,14 @@ pub fn to_ir(input: &Input, path: &Path, parts: Parts) -> Outcome<Module> {
 fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
     let options = [
         ("--stages", args.stages.is_some()),
-        ("--input-bits", args.input_bits.is_some()),
+        ("--clock", args.clock.is_some()),
+        ("--latency-ns", args.latency_ns.is_some()),
         ("--prune", args.prune.is_some()),
         ("--calibrate", args.calibrate.is_some()),
+        ("--input-bits", args.input_bits.is_some()),
     ];
     if matches!(input.design, Design::Module(_))
-        && let Some((option, _)) = options[2..].iter().find(|(_, given)| *given)
+        && let Some((option, _)) = options[3..5].iter().find(|(_, given)| *given)
     {
         return Err(unfit(&args.input, option, "only a model has the labels' classes"));
     }
@@ -154,8 +159,8 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         return Err(unfit(&args.input, option, why));
     }
     let hw = module.top().is_some_and(|f| f.level() == Level::Hw);
-    if args.stages.is_some() && hw {
-        return Err(unfit(&args.input, "--stages", "a hardware module has its registers already"));
+    if let Some((option, _)) = options[..3].iter().find(|(_, given)| *given && hw) {
+        return Err(unfit(&args.input, option, "a hardware module has its registers already"));
     }
     let real = module.top().is_some_and(|f| f.params.iter().any(|p| f.ty(p.value).elem == Elem::F32));
     if args.input_bits.is_some() && !real {
@@ -170,13 +175,15 @@ fn unfit(path: &Path, option: &str, why: &str) -> Failure {
 }
 
 /// What `@default` stands for.
-fn default_passes(args: &Compile, level: Level) -> String {
-    let registers = match (args.stages, level) {
-        (Some(n), _) => Registers::Stages(n),
-        (None, Level::Tensor) => Registers::PerLayer,
-        (None, _) => Registers::Stages(0),
+fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
+    let registers = match (args.stages, args.clock, args.latency_ns) {
+        (Some(n), ..) => Registers::Stages(n),
+        (_, Some(mhz), _) => Registers::Period(1000.0 / mhz),
+        (.., Some(ns)) => Registers::Latency(ns),
+        _ if level == Level::Tensor => Registers::PerLayer,
+        _ => Registers::Stages(0),
     };
-    let text = default::pipeline(level, args.target.passes, registers, args.effort);
+    let text = default::pipeline(level, args.target.passes, registers, args.effort, &speed.delays);
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,
@@ -217,6 +224,7 @@ fn emit_all(
     module: &Module,
     mut run: RunReport,
     proof: Option<Proof>,
+    speed: Speed,
     ui: &Ui,
 ) -> Outcome<(Outputs, String)> {
     let Some(f) = module.top() else {
@@ -231,7 +239,7 @@ fn emit_all(
         }
     }
     let names = outputs.names().chain([REPORT, TIMING]).map(String::from).collect();
-    let report = Report::new(input, &args.target, module, f, &run, names)?.signed(proof);
+    let report = Report::new(input, &args.target, module, f, &run, names, speed)?.signed(proof);
     let json = report.to_json();
     let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
     outputs.add(REPORT, json);

@@ -3,6 +3,7 @@
 use blc_frontend::files;
 use blc_ir::{Func, Level};
 use blc_passes::default::{self, Registers};
+use blc_passes::timing::Delays;
 use blc_passes::{Registry, Target};
 
 use crate::args::Opt;
@@ -17,7 +18,7 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
     let folder = load::folder(&args.input);
     let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);
-    let default = default::pipeline(level, target, Registers::Stages(0), default::EFFORT);
+    let default = default::pipeline(level, target, Registers::Stages(0), default::EFFORT, &Delays::default());
     let run = Run {
         registry,
         passes: &args.passes,

@@ -98,13 +98,18 @@ fn compiled(
         sha256: files::sha256_hex(bytes),
         design: Design::Model(model.clone(), names.clone()),
     };
+    let target =
+        Chosen::named(Target::Xc7.name()).ok_or_else(|| Diagnostic::error(&codes::OPTION_UNFIT, "no such target"))?;
     let options = Compile {
         input: args.output.join(MODEL),
-        target: Chosen { passes: Target::Xc7, device: None },
+        target,
         output: args.output.clone(),
         emit: vec![Format::Verilog, Format::Blif],
         passes: "@default".into(),
         stages: None,
+        clock: None,
+        latency_ns: None,
+        speed_grade: None,
         parts: Parts::default(),
         calibrate: None,
         prune: None,

@@ -10,6 +10,7 @@ use blc_ir::{Func, Module, OpKind, Type};
 
 use super::ports::{Ports, Side};
 use crate::default::{self, Registers};
+use crate::timing::Delays;
 use crate::{PassManager, Pipeline, Registry, Target};
 
 /// The design lowered to tables; `None` where it has no sums, or the lowering does not work out.
@@ -20,7 +21,7 @@ pub fn lowered(side: Side<'_>, ports: &Ports, width: usize) -> Option<(Module, F
     if !side.f.ops().any(|(_, op)| words(op.kind)) {
         return None;
     }
-    let text = default::pipeline(side.f.level(), Target::Xc7, Registers::Stages(0), 0);
+    let text = default::pipeline(side.f.level(), Target::Xc7, Registers::Stages(0), 0, &Delays::default());
     let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={}}}", width.clamp(1, 16)));
     let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
     let mut module = Module { funcs: vec![side.f.clone()], ..side.module.clone() };

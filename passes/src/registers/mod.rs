@@ -1,25 +1,34 @@
 //! `pipeline`: the function becomes a hardware module, with registers such that every path from an input to an output
 //! goes through the same number of them.
 //!
-//! Each lookup table is given a stage. By default that follows the model: the encoder is one stage, each layer is one,
-//! and in the head one ends after `head_levels` tables or a carry chain. With `stages` or `levels` the whole graph is cut
-//! by its levels. A value made in stage `s` and read in stage `t` goes through `t - s` registers, shared by all that
-//! read it; results are registered at the end of the last stage, inputs enter the first stage as they are, constants need
-//! no registers.
+//! Each lookup table is given a stage. By default that follows the model ([`layers`]): the encoder is one stage, each layer
+//! is one, and in the head one ends after `head_levels` tables or a carry chain. With `stages`, `levels`, `period` or
+//! `latency` the whole graph is cut where that takes the fewest registers ([`earliest`], [`retime`]). A value made in stage
+//! `s` and read in stage `t` goes through `t - s` registers, shared by all that read it; results are registered at the end
+//! of the last stage, inputs enter the first stage as they are, constants need no registers.
 
-use blc_ir::loc::{ENCODER, HEAD};
+mod closure;
+mod earliest;
+mod layers;
+mod retime;
+
 use blc_ir::{Diagnostic, Func, FuncAttr, FuncKind, Level, LocId, OpId, OpKind, Type, Value};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use earliest::{Limits, Slices};
+
 use crate::codes::{NOT_LOWERED, OUTSIDE_OP, PORT_CLASH, STAGES, TOO_LARGE};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
-use crate::places::{Ends, earliest, is_logic, together};
+use crate::places::is_logic;
+use crate::timing::{Delays as Times, Graph};
 use crate::wires::{Source, Wires};
 
 /// Most stages.
 const MAX_STAGES: u32 = 10_000;
+/// Most stages tried for a latency.
+const MOST_WITHIN: u32 = 40;
 /// Most registers.
 const MAX_REGISTERS: u64 = 1 << 24;
 
@@ -28,21 +37,69 @@ pub struct Pipelining {
     options: Options,
 }
 
-/// Options of [`Pipelining`].
+/// Options of [`Pipelining`]. Without delays a lookup table takes 1 and nothing else takes time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// So many stages over the whole graph, balanced by levels; 0 for a combinational module.
+    /// So many stages over the whole graph, each as short as that allows; 0 for a combinational module.
     pub stages: Option<u32>,
     /// As many stages over the whole graph as keep each to so many levels of lookup tables.
     pub levels: Option<u32>,
-    /// Where neither is given: most levels of the head in one stage.
+    /// As many stages over the whole graph as keep each to so many ns, clock-to-output and setup in.
+    pub period: Option<f64>,
+    /// As many stages over the whole graph as fit into so many ns from input to output.
+    pub latency: Option<f64>,
+    /// Where none of these is given: most levels of the head in one stage.
     pub head_levels: u32,
+    /// Whether all that a carry chain makes goes into registers, as `lower-head{registered=true}` counts on.
+    pub chains: bool,
+    /// See [`Times`], as are those below.
+    pub lut: f64,
+    /// ns.
+    pub net: f64,
+    /// ns.
+    pub fanout: f64,
+    /// ns.
+    pub carry_in: f64,
+    /// ns.
+    pub carry: f64,
+    /// ns.
+    pub carry_out: f64,
+    /// ns.
+    pub mux: f64,
+    /// ns.
+    pub clock_to_output: f64,
+    /// ns.
+    pub setup: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { stages: None, levels: None, head_levels: 3 }
+        let Times { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup } = Times::default();
+        Self {
+            stages: None,
+            levels: None,
+            period: None,
+            latency: None,
+            head_levels: 3,
+            chains: false,
+            lut,
+            net,
+            fanout,
+            carry_in,
+            carry,
+            carry_out,
+            mux,
+            clock_to_output,
+            setup,
+        }
+    }
+}
+
+impl Options {
+    fn delays(&self) -> Times {
+        let Self { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup, .. } = *self;
+        Times { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup }
     }
 }
 
@@ -121,89 +178,99 @@ impl Schedule {
 
 fn schedule(f: &Func, wires: &mut Wires<'_>, options: &Options) -> Result<Schedule, Abort> {
     let wrong = |text: &str, help: &str| Err(Box::new(Diagnostic::error(&STAGES, text).help(help)));
-    match (options.stages, options.levels) {
-        (Some(_), Some(_)) => wrong("both `stages` and `levels` are given", "give one of them"),
+    let Options { stages, levels, period, latency, .. } = *options;
+    let given = [stages.is_some(), levels.is_some(), period.is_some(), latency.is_some()];
+    let time = |t: Option<f64>| t.is_some_and(|t| !(t > 0.0 && t < 1e6));
+    match (stages, levels) {
+        _ if given.iter().filter(|g| **g).count() > 1 => {
+            wrong("more than one of `stages`, `levels`, `period` and `latency` is given", "give one of them")
+        }
         (_, Some(0)) => wrong("a stage of no levels", "give at least `levels=1`"),
-        (None, None) if options.head_levels == 0 => wrong("a stage of no levels", "give at least `head_levels=1`"),
-        (Some(n), None) if n > MAX_STAGES => wrong("so many stages", "give at most 10,000"),
-        (None, None) => Ok(by_layer(f, wires, options.head_levels)),
-        (stages, levels) => {
-            let level: Vec<u32> = earliest(f, wires, Ends::NONE, |_| true).iter().map(|p| p.level).collect();
-            let depth = level.iter().copied().max().unwrap_or(0);
-            let stages = match (stages, levels) {
-                (Some(n), _) => n,
-                (None, most) => depth.div_ceil(most.unwrap_or(1)),
-            };
-            let stage = level.iter().map(|&l| evenly(l, depth, stages)).collect();
-            Ok(Schedule { stages, stage })
+        _ if given == [false; 4] && options.head_levels == 0 => {
+            wrong("a stage of no levels", "give at least `head_levels=1`")
         }
+        (Some(n), _) if n > MAX_STAGES => wrong("so many stages", "give at most 10,000"),
+        _ if time(period) || time(latency) || !options.delays().are_times() => wrong("a time that is none", "give ns"),
+        _ if given == [false; 4] => Ok(layers::by_layer(f, wires, options.head_levels)),
+        (Some(0), _) => Ok(Schedule { stages: 0, stage: vec![1; f.op_count()] }),
+        _ => cut(f, options),
     }
 }
 
-/// The stage, from 1, of level `level` of `depth` when they are spread evenly over `stages`.
-fn evenly(level: u32, depth: u32, stages: u32) -> u32 {
-    let before = u64::from(level.saturating_sub(1)) * u64::from(stages) / u64::from(depth.max(1));
-    before as u32 + 1
-}
-
-/// Where a layer stands among the others.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    /// Of ops that belong to no layer: as early as their operands allow.
-    Any,
-    Encoder,
-    Layer(u64),
-    /// Of another name, in order of appearance.
-    Named(usize),
-    Head,
-}
-
-/// One stage a layer, several for the head.
-fn by_layer(f: &Func, wires: &mut Wires<'_>, head_levels: u32) -> Schedule {
-    let mut names: Vec<&str> = Vec::new();
-    let mut rank: Vec<Rank> = vec![Rank::Any; f.op_count()];
-    let tables = || f.ops().filter(|(_, op)| is_logic(op.kind));
-    let first = together(f);
-    let mut in_chain = vec![false; f.op_count()];
-    for (id, _) in f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Xc7Carry4 {})) {
-        in_chain[first[id.index()].index()] = true;
+/// Cuts the whole graph.
+fn cut(f: &Func, options: &Options) -> Result<Schedule, Abort> {
+    let mut graph = Graph::new(f);
+    if Slices::new(&graph).is_none() {
+        // A loop through what should stand together: no slice could hold it.
+        graph.slice = f.op_ids().collect();
     }
-    for (id, op) in tables() {
-        let own = match f.locs.first_layer(op.loc) {
-            _ if in_chain[first[id.index()].index()] => Rank::Head,
-            None => Rank::Any,
-            Some(ENCODER) => Rank::Encoder,
-            Some(HEAD) => Rank::Head,
-            Some(name) => match name.strip_prefix("layer").and_then(|n| n.parse().ok()) {
-                Some(n) => Rank::Layer(n),
-                None => Rank::Named(names.iter().position(|n| *n == name).unwrap_or_else(|| {
-                    names.push(name);
-                    names.len() - 1
-                })),
-            },
-        };
-        let before = op.operands.iter().map(|&v| match wires.source(v, 0) {
-            Source::Op(op, _) => rank[op.index()],
-            _ => Rank::Any,
-        });
-        rank[id.index()] = before.fold(own, Rank::max);
-    }
-    let mut groups: Vec<Rank> = tables().map(|(id, _)| rank[id.index()]).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    let ends = Ends { levels: head_levels, chains: true };
-    let places = earliest(f, wires, ends, |op| rank[op.index()] == Rank::Head);
-    let heads = tables().filter(|(id, _)| rank[id.index()] == Rank::Head);
-    let head_stages = heads.map(|(id, _)| places[id.index()].stage + 1).max().unwrap_or(0);
-    let stage = |op: OpId| {
-        let group = groups.partition_point(|&g| g < rank[op.index()]) as u32;
-        match rank[op.index()] {
-            Rank::Head => group + 1 + places[op.index()].stage,
-            _ => group + 1,
-        }
+    let Some(slices) = Slices::new(&graph) else {
+        // Tables in a circle, which the verifier refuses.
+        return Ok(Schedule { stages: 1, stage: vec![1; f.op_count()] });
     };
-    let whole = groups.iter().filter(|&&g| g != Rank::Head).count() as u32;
-    Schedule { stages: whole + head_stages, stage: f.op_ids().map(stage).collect() }
+    let mut delays = options.delays();
+    if options.levels.is_some() {
+        delays = Times::default();
+    }
+    let limits = |period: f64| Limits { delays: &delays, period, chains: options.chains };
+    let (period, stages) = match (options.stages, options.levels, options.period, options.latency) {
+        (Some(n), ..) => (shortest(&slices, n, limits)?, Some(n)),
+        (_, Some(levels), ..) => (f64::from(levels), None),
+        (_, _, Some(period), _) => (period, None),
+        (.., latency) => within(&slices, latency.unwrap_or(0.0), limits)?,
+    };
+    let first = slices.earliest(limits(period)).map_err(|alone| too_short(period, alone))?;
+    let stages = stages.unwrap_or_else(|| first.iter().copied().max().unwrap_or(1));
+    let stage = retime::retime(&slices, limits(period), stages, first);
+    let of_op = |op: OpId| slices.of[op.index()];
+    let stage = f.op_ids().map(|op| stage.get(of_op(op) as usize).copied().unwrap_or(1)).collect();
+    Ok(Schedule { stages, stage })
+}
+
+fn too_short(period: f64, alone: f64) -> Abort {
+    let text =
+        format!("no stage takes as little as {period:.2} ns: one table or carry chain alone takes {alone:.2} ns");
+    Box::new(Diagnostic::error(&STAGES, text).help("choose a slower clock, or a faster device"))
+}
+
+/// The shortest period in which so many stages do.
+fn shortest<'a>(slices: &Slices<'_>, stages: u32, limits: impl Fn(f64) -> Limits<'a>) -> Result<f64, Abort> {
+    let fits = |period: f64| match slices.earliest(limits(period)) {
+        Ok(stage) => stage.into_iter().max().unwrap_or(1) <= stages,
+        Err(_) => false,
+    };
+    let mut high = slices.whole(limits(f64::MAX));
+    if !fits(high) {
+        let text = format!("carry chains follow one another through more than {stages} stages");
+        return Err(Box::new(Diagnostic::error(&STAGES, text).help("give more stages, or no `chains`")));
+    }
+    let mut low = 0.0;
+    while high - low > 1e-3 {
+        let middle = (low + high) / 2.0;
+        if fits(middle) { high = middle } else { low = middle }
+    }
+    Ok(high)
+}
+
+/// The most stages that together take no longer than `latency`, and their period.
+fn within<'a>(
+    slices: &Slices<'_>,
+    latency: f64,
+    limits: impl Fn(f64) -> Limits<'a> + Copy,
+) -> Result<(f64, Option<u32>), Abort> {
+    let mut best = None;
+    let mut least = f64::MAX;
+    for stages in 1..=MOST_WITHIN {
+        let Ok(period) = shortest(slices, stages, limits) else { continue };
+        least = least.min(period * f64::from(stages));
+        if period * f64::from(stages) <= latency {
+            best = Some((period, Some(stages)));
+        }
+    }
+    best.ok_or_else(|| {
+        let text = format!("no pipeline takes as little as {latency:.2} ns; the shortest takes {least:.2} ns");
+        Box::new(Diagnostic::error(&STAGES, text).help("allow more, or take `stages=0` for no registers"))
+    })
 }
 
 /// How many registers each bit needs at most.
