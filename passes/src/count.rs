@@ -249,7 +249,8 @@ impl Ports {
         !self.inner[value.index()]
     }
 
-    fn on_port(&self, input: Value, output: Value) -> bool {
+    /// Whether an inverter between two values would sit directly on a port.
+    pub(crate) fn on_port(&self, input: Value, output: Value) -> bool {
         self.input[input.index()] || self.only_output(output)
     }
 }

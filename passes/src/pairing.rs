@@ -15,6 +15,8 @@ use blc_ir::{Func, Op, OpId, OpKind, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::count::Ports;
+
 /// Inputs that two functions of one site may have together.
 pub const SITE_INPUTS: usize = 5;
 
@@ -329,8 +331,12 @@ struct Levels<'a> {
 impl<'a> Levels<'a> {
     fn new(f: &'a Func) -> Self {
         let n = f.op_count();
-        // Inverters are left out: at ports they are none of the logic's levels.
-        let is_lut = |op: Op<'_>| matches!(op.kind, OpKind::Lut { .. }) && op.operands.len() > 1;
+        let ports = Ports::new(f, |_| false);
+        let is_lut = |op: Op<'_>| {
+            // At ports inverters are none of the logic's levels.
+            let on_port = |v: Value| ports.on_port(v, op.result());
+            matches!(op.kind, OpKind::Lut { .. }) && !matches!(op.operands, [input] if on_port(*input))
+        };
         let is_lut: Vec<bool> = f.ops().map(|(_, op)| is_lut(op)).collect();
         let (mut before, mut after) = (vec![0; n], vec![0; n]);
         let mut ends = vec![0u32; n];
