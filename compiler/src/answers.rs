@@ -52,8 +52,11 @@ impl<'a> Answers<'a> {
             _ => {
                 let columns = layout.columns();
                 let width = layout.ports().iter().map(|p| p.width).max().unwrap_or(1);
-                let all = (0..samples).flat_map(|s| (0..columns).map(move |c| outputs.get(s, c)));
-                array(vec![samples, columns], width, all)
+                let shape = vec![samples, columns];
+                match outputs.all_u8() {
+                    Some(bytes) => Array { shape, data: Elements::U8(bytes) },
+                    None => array(shape, width, outputs.all()),
+                }
             }
         }
     }

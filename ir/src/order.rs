@@ -71,12 +71,21 @@ pub fn schedule(f: &Func, transparent: bool) -> Result<Vec<OpId>, OpId> {
 /// Which ops the results need.
 pub fn live_ops(f: &Func) -> Vec<bool> {
     let mut live = vec![false; f.op_count()];
-    let mut work: Vec<Value> = f.results.iter().map(|p| p.value).collect();
-    while let Some(v) = work.pop() {
-        let Def::Result(op, _) = f.def(v) else { continue };
-        if !std::mem::replace(&mut live[op.index()], true) {
-            work.extend_from_slice(f.op(op).operands);
+    let mark = |live: &mut [bool], v: Value| match f.def(v) {
+        Def::Result(op, _) if !std::mem::replace(&mut live[op.index()], true) => Some(op),
+        _ => None,
+    };
+    f.results.iter().for_each(|p| _ = mark(&mut live, p.value));
+    // Most ops stand behind what they read, so that one sweep finds all; those that it had passed come after it.
+    let mut passed: Vec<OpId> = Vec::new();
+    for id in f.op_ids().rev() {
+        if live[id.index()] {
+            let operands = f.op(id).operands.iter();
+            passed.extend(operands.filter_map(|&v| mark(&mut live, v)).filter(|&op| op > id));
         }
+    }
+    while let Some(id) = passed.pop() {
+        passed.extend(f.op(id).operands.iter().filter_map(|&v| mark(&mut live, v)));
     }
     live
 }

@@ -1,5 +1,6 @@
 //! A pipeline over many samples at once.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -11,15 +12,17 @@ use blc_ir::diag::{Diagnostic, Result};
 use super::input::{Input, Limits};
 use super::isa::Isa;
 use super::jit::{Jit, Unfit};
-use super::output::Outputs;
+use super::memory::Words;
+use super::output::{Outputs, Spare};
 use super::portable::Portable;
 use super::program::{Plan, Program};
 use super::schedule::{Kernel, Registers};
 use super::word::{LANES, Word};
 use crate::codes::{SIM_JIT, SIM_SIZE};
 
-/// Most blocks of 512 samples that go through a piece of the design before the next piece comes.
-const MAX_BLOCKS: usize = 8;
+/// Blocks of 512 samples that go through a piece of the design before the next piece comes. One alone would wait for the
+/// code, so wide designs take two, whatever the cache.
+const BLOCKS: RangeInclusive<usize> = 2..=8;
 
 /// Bytes of slots that one thread works on: what second-level caches hold.
 const CACHE: usize = 2 << 20;
@@ -67,7 +70,9 @@ pub struct Batch {
     /// Blocks of 512 samples that one thread takes at once.
     blocks: usize,
     /// Slots that no thread is using.
-    spare: Mutex<Vec<Vec<Word>>>,
+    spare: Mutex<Vec<Words>>,
+    /// Rows of results that nobody holds any more.
+    spare_rows: Spare,
     clock: Clock,
 }
 
@@ -108,7 +113,7 @@ impl Batch {
         Ok(match jit(&plan.schedule) {
             Ok(kernel) => {
                 let blocks = CACHE / (plan.schedule.slots * size_of::<Word>());
-                (Self::new(plan, Box::new(kernel), blocks.clamp(1, MAX_BLOCKS)), None)
+                (Self::new(plan, Box::new(kernel), blocks.clamp(*BLOCKS.start(), *BLOCKS.end())), None)
             }
             Err(unfit) => {
                 let kernel = Box::new(Portable::new(&plan.schedule, plan.isa));
@@ -119,7 +124,15 @@ impl Batch {
 
     fn new(plan: Plan, kernel: Box<dyn Kernel>, blocks: usize) -> Self {
         let limits = Limits::new(&plan.inputs);
-        Self { plan, kernel, limits, blocks, spare: Mutex::default(), clock: Clock::default() }
+        Self {
+            plan,
+            kernel,
+            limits,
+            blocks,
+            spare: Mutex::default(),
+            spare_rows: Spare::default(),
+            clock: Clock::default(),
+        }
     }
 
     /// Lookup tables evaluated for each sample, after folding.
@@ -140,23 +153,22 @@ impl Batch {
     pub fn run(&self, input: &Input<'_>) -> Result<Outputs> {
         let plan = &self.plan;
         input.check_shape(&plan.inputs, plan.code.as_ref().as_ref())?;
-        let tiles = plan.outputs.tiles().len();
-        let size = input.samples.checked_mul(tiles).filter(|&n| n <= isize::MAX as usize / 8).ok_or_else(|| {
-            Box::new(Diagnostic::error(&SIM_SIZE, "too many samples at once").help("run them in several parts"))
-        })?;
-        let mut out = vec![0; size];
+        let size = input.samples.checked_mul(plan.outputs.tiles().len());
+        if size.is_none_or(|n| n > isize::MAX as usize / 8) {
+            let error = Diagnostic::error(&SIM_SIZE, "too many samples at once");
+            return Err(Box::new(error.help("run them in several parts")));
+        }
         // Enough parts for every thread.
         let share = input.samples.div_ceil(LANES * rayon::current_num_threads());
         let samples = LANES * self.blocks.min(share).max(1);
-        let parts = out.par_chunks_mut(samples * tiles.max(1)).enumerate();
-        let results: Vec<Result<()>> =
-            parts.map(|(part, out)| self.part(input, part * samples, samples, out)).collect();
-        results.into_iter().collect::<Result<()>>()?;
-        Ok(Outputs::new(&plan.outputs, input.samples, out))
+        let parts = (0..input.samples.div_ceil(samples)).into_par_iter();
+        let parts: Vec<Result<Vec<_>>> = parts.map(|part| self.part(input, part * samples, samples)).collect();
+        let parts: Vec<Vec<_>> = parts.into_iter().collect::<Result<_>>()?;
+        Ok(Outputs::new(&plan.outputs, input.samples, parts.into_iter().flatten().collect(), &self.spare_rows))
     }
 
-    /// Evaluates up to `samples` samples from `first` on.
-    fn part(&self, input: &Input<'_>, first: usize, samples: usize, out: &mut [u64]) -> Result<()> {
+    /// Evaluates up to `samples` samples from `first` on; a block of results for each 512 of them.
+    fn part(&self, input: &Input<'_>, first: usize, samples: usize) -> Result<Vec<Vec<u64>>> {
         let plan = &self.plan;
         let end = (first + samples).min(input.samples);
         let start = Instant::now();
@@ -172,13 +184,15 @@ impl Batch {
         let start = self.clock.lap(0, start);
         self.kernel.run(used);
         let start = self.clock.lap(1, start);
-        let tiles = plan.outputs.tiles().len();
-        for (slots, out) in used.chunks_exact(one).zip(out.chunks_mut(LANES * tiles.max(1))) {
-            plan.store(slots, out);
-        }
+        let blocks = used.chunks_exact(one).zip((first..end).step_by(LANES));
+        let results = blocks.map(|(slots, first)| {
+            let room = self.spare_rows.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            plan.store(slots, (end - first).min(LANES), room.unwrap_or_default())
+        });
+        let results = results.collect();
         self.clock.lap(2, start);
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(slots);
-        Ok(())
+        Ok(results)
     }
 }
 

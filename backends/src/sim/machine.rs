@@ -7,7 +7,8 @@ use super::batch::no_jit;
 use super::input::{Input, Limits};
 use super::isa::Isa;
 use super::jit::Jit;
-use super::output::Outputs;
+use super::memory::Words;
+use super::output::{Outputs, Spare};
 use super::portable::Portable;
 use super::probe::Probe;
 use super::program::{Plan, Program};
@@ -21,7 +22,7 @@ pub struct Machine {
     kernel: Box<dyn Kernel>,
     limits: Limits,
     initial: Vec<Word>,
-    slots: Vec<Word>,
+    slots: Words,
     next: Vec<Word>,
     /// Slots of the probes' bits.
     probes: Vec<Vec<Slot>>,
@@ -96,9 +97,8 @@ impl Machine {
         input.check_rows(&plan.inputs, &self.limits, 0..input.samples)?;
         plan.load(input, 0, &mut self.slots);
         self.kernel.run(&mut self.slots);
-        let mut out = vec![0; input.samples * plan.outputs.tiles().len()];
-        plan.store(&self.slots, &mut out);
-        Ok(Outputs::new(&plan.outputs, input.samples, out))
+        let block = (input.samples > 0).then(|| plan.store(&self.slots, input.samples, Vec::new()));
+        Ok(Outputs::new(&plan.outputs, input.samples, block.into_iter().collect(), &Spare::default()))
     }
 
     /// The second half of a cycle: the clock's edge, at which registers take what they read.

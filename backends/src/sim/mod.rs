@@ -15,6 +15,7 @@ mod jit;
 mod latency;
 mod layout;
 mod machine;
+mod memory;
 mod netlist;
 mod output;
 mod portable;

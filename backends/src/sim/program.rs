@@ -12,6 +12,7 @@ use super::input::{Code, Data, Input};
 use super::isa::{Isa, Span};
 use super::latency::latency;
 use super::layout::Layout;
+use super::memory::Words;
 use super::netlist::{Netlist, Register, Signal};
 use super::schedule::{Registers, Schedule, Slot, UNUSED};
 use super::word::{LANES, Rows, Word};
@@ -150,8 +151,8 @@ impl Plan {
     }
 
     /// Slots of several blocks of samples, with the constants in place.
-    pub fn slots(&self, blocks: usize) -> Vec<Word> {
-        let mut slots = vec![Word::ZERO; self.schedule.slots * blocks];
+    pub fn slots(&self, blocks: usize) -> Words {
+        let mut slots = Words::zeroed(self.schedule.slots * blocks);
         slots.chunks_exact_mut(self.schedule.slots).for_each(|block| block[1] = Word::ONES);
         slots
     }
@@ -206,10 +207,28 @@ impl Plan {
         }
     }
 
-    /// Turns slots into rows of output tiles, as many as `out` holds.
-    pub fn store(&self, slots: &[Word], out: &mut [u64]) {
+    /// Turns slots into rows of output tiles, `[samples, tiles]`, in the room of `out`, whatever that held. Eight tiles at a time
+    /// go out together, a line of a cache for each row.
+    pub fn store(&self, slots: &[Word], samples: usize, mut out: Vec<u64>) -> Vec<u64> {
         let tiles = self.stores.len();
-        for (i, sources) in self.stores.iter().enumerate() {
+        out.resize(samples * tiles, 0);
+        let (eights, rest) = self.stores.as_chunks::<8>();
+        let mut rows: Rows = [[0; 8]; 64];
+        for (n, eight) in eights.iter().enumerate() {
+            for (lane, out) in out.chunks_mut(64 * tiles).enumerate() {
+                for (m, sources) in eight.iter().enumerate() {
+                    for (row, &slot) in rows.iter_mut().zip(sources) {
+                        row[m] = slots[slot as usize].0[lane];
+                    }
+                    rows[sources.len()..].iter_mut().for_each(|row| row[m] = 0);
+                }
+                self.isa.transpose(&mut rows);
+                for (row, out) in rows.iter().zip(out.chunks_exact_mut(tiles)) {
+                    out[8 * n..8 * (n + 1)].copy_from_slice(row);
+                }
+            }
+        }
+        for (i, sources) in (8 * eights.len()..).zip(rest) {
             let mut rows: Rows = [[0; 8]; 64];
             rows.iter_mut().zip(sources).for_each(|(row, &slot)| *row = slots[slot as usize].0);
             self.isa.transpose(&mut rows);
@@ -217,5 +236,6 @@ impl Plan {
                 row[i] = rows[lane % 64][lane / 64];
             }
         }
+        out
     }
 }

@@ -11,7 +11,7 @@ use blc_ir::{Elem, Func, Module, Type};
 
 use super::input::{Code, Data, Input, Limits};
 use super::layout::Layout;
-use super::output::Outputs;
+use super::output::{Outputs, Spare};
 use super::program::code_of;
 
 /// Samples that one evaluator is made for.
@@ -73,7 +73,7 @@ impl<'a> Reference<'a> {
             })
             .collect();
         let tiles: Result<Vec<Vec<u64>>> = tiles.into_iter().collect();
-        Ok(Outputs::new(&self.outputs, input.samples, tiles?.concat()))
+        Ok(Outputs::new(&self.outputs, input.samples, tiles?, &Spare::default()))
     }
 
     fn block(&self, input: &Input<'_>, rows: Range<usize>) -> Result<Vec<u64>> {

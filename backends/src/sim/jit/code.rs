@@ -24,18 +24,31 @@ type Content = u32;
 const RESULT: Content = 1 << 31;
 const FREE: Content = Content::MAX;
 
+/// No register.
+const NOWHERE: Reg = Reg::MAX;
+
 struct Emitter {
     code: Vec<u8>,
     content: [Content; REGISTERS],
+    /// The register that holds a slot, and that holds a result: `content` the other way round.
+    slots: Vec<Reg>,
+    results: [Reg; 64],
     /// Registers that the operation at hand reads or writes, a bit each.
     busy: u32,
     /// The register that is given away next.
     next: usize,
 }
 
-/// Code for steps; `program` gives the program of a step.
-pub(super) fn emit<'a>(steps: &[Step], mut program: impl FnMut(usize) -> &'a Program) -> Code {
-    let mut e = Emitter { code: Vec::with_capacity(steps.len() * 160), content: [FREE; REGISTERS], busy: 0, next: 0 };
+/// Code for steps on `slots` slots; `program` gives the program of a step.
+pub(super) fn emit<'a>(steps: &[Step], slots: usize, mut program: impl FnMut(usize) -> &'a Program) -> Code {
+    let mut e = Emitter {
+        code: Vec::with_capacity(steps.len() * 160),
+        content: [FREE; REGISTERS],
+        slots: vec![NOWHERE; slots],
+        results: [NOWHERE; 64],
+        busy: 0,
+        next: 0,
+    };
     let mut chunks = Vec::new();
     let mut start = 0;
     for (i, step) in steps.iter().enumerate() {
@@ -45,7 +58,7 @@ pub(super) fn emit<'a>(steps: &[Step], mut program: impl FnMut(usize) -> &'a Pro
             }
             start = e.code.len();
             chunks.push(start);
-            e.content = [FREE; REGISTERS];
+            (0..REGISTERS as Reg).for_each(|r| e.set(r, FREE));
         }
         let next = steps.get(i + 1).map_or(&[][..], |next| &next.inputs[..usize::from(next.k)]);
         e.step(step, program(i), next);
@@ -67,11 +80,13 @@ impl Emitter {
             let last = i + 1 == program.len();
             self.operation(step, op, &mut uses, next, result);
             if last {
-                // Other copies of what lay in the slot are out of date.
-                self.content.iter_mut().filter(|c| **c == step.out).for_each(|c| *c = FREE);
+                // A copy of what lay in the slot is out of date.
+                if let Some(r) = self.find(step.out) {
+                    self.set(r, FREE);
+                }
                 if let Some(r) = self.find(RESULT + u32::from(result)) {
                     asm::store(&mut self.code, step.out, r);
-                    self.content[usize::from(r)] = step.out;
+                    self.set(r, step.out);
                 }
             }
         }
@@ -104,7 +119,7 @@ impl Emitter {
             if regs[i].is_none() && in_memory != Some(i) {
                 let r = self.free();
                 asm::load(&mut self.code, r, Place::Slot(what(args[i])));
-                self.content[usize::from(r)] = what(args[i]);
+                self.set(r, what(args[i]));
                 regs[i] = Some(r);
             }
         }
@@ -141,15 +156,30 @@ impl Emitter {
         for (i, reg) in regs.iter().enumerate() {
             // Results that died; slots stay as copies until their register is needed.
             if let (Some(r), true, true) = (*reg, i < args.len() && !lives[i], i < args.len() && args[i] >= 6) {
-                self.content[usize::from(r)] = FREE;
+                self.set(r, FREE);
             }
         }
-        self.content[usize::from(dst)] = RESULT + u32::from(result);
+        self.set(dst, RESULT + u32::from(result));
     }
 
     fn find(&self, content: Content) -> Option<Reg> {
-        let found = self.content.iter().enumerate().fold(0u32, |mask, (r, &c)| mask | u32::from(c == content) << r);
-        (found != 0).then(|| found.trailing_zeros() as Reg)
+        let r = match content.checked_sub(RESULT) {
+            Some(n) => self.results[n as usize],
+            None => self.slots[content as usize],
+        };
+        (r != NOWHERE).then_some(r)
+    }
+
+    /// Notes what a register holds from now on.
+    fn set(&mut self, r: Reg, content: Content) {
+        let old = std::mem::replace(&mut self.content[usize::from(r)], content);
+        for (content, place) in [(old, NOWHERE), (content, r)] {
+            match content.checked_sub(RESULT) {
+                _ if content == FREE => {}
+                Some(n) => self.results[n as usize] = place,
+                None => self.slots[content as usize] = place,
+            }
+        }
     }
 
     /// A register for something else, in turn: none that the operation at hand uses, none with a result. A step has fewer
@@ -161,7 +191,7 @@ impl Emitter {
             let content = self.content[r];
             if self.busy >> r & 1 == 0 && (content == FREE || content < RESULT) {
                 self.busy |= 1 << r;
-                self.content[r] = FREE;
+                self.set(r as Reg, FREE);
                 return r as Reg;
             }
         }

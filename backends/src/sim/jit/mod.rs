@@ -14,7 +14,7 @@ use std::io;
 use blc_ir::table;
 use rustc_hash::FxHashMap;
 
-use super::schedule::{Kernel, Schedule, Step};
+use super::schedule::{Kernel, Schedule};
 use super::word::Word;
 use code::Code;
 #[cfg(target_arch = "x86_64")]
@@ -68,7 +68,7 @@ impl Jit {
         if schedule.slots > asm::MAX_SLOT as usize {
             return Err(Unfit::Slots);
         }
-        Self::load(&compile(&schedule.steps), schedule.slots)
+        Self::load(&compile(schedule), schedule.slots)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -93,10 +93,11 @@ impl Kernel for Jit {
 }
 
 /// Code of steps; equal tables share their program.
-fn compile(steps: &[Step]) -> Code {
+fn compile(schedule: &Schedule) -> Code {
     let mut index: FxHashMap<u64, u32> = FxHashMap::default();
     let mut programs: Vec<Program> = Vec::new();
-    let of: Vec<u32> = steps
+    let of: Vec<u32> = schedule
+        .steps
         .iter()
         .map(|step| {
             let table = table::widen(step.table, usize::from(step.k));
@@ -106,7 +107,7 @@ fn compile(steps: &[Step]) -> Code {
             })
         })
         .collect();
-    code::emit(steps, |i| &programs[of[i] as usize])
+    code::emit(&schedule.steps, schedule.slots, |i| &programs[of[i] as usize])
 }
 
 #[cfg(test)]

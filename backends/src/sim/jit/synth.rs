@@ -104,7 +104,8 @@ fn cheapest(costs: [u8; 3]) -> [usize; 2] {
 
 /// A program for a widened table that depends on some input.
 pub(super) fn synthesize(table: u64) -> Program {
-    let mut builder = Builder { small: Small::get(), functions: Vec::new(), program: Vec::new() };
+    let mut builder =
+        Builder { small: Small::get(), functions: Vec::with_capacity(16), program: Vec::with_capacity(16) };
     let variables = support(table);
     match variables.count_ones() {
         0..=4 => builder.up_to_four(table),
