@@ -10,27 +10,39 @@ use blc_backends::emit::Format;
 use blc_backends::sim::{Engine, Input, Layout, Machine, Outputs, Program, Simulator};
 use blc_backends::verilog::testbench::{self, Vector};
 use blc_ir::eval::Val;
-use blc_ir::{Func, FuncKind, LocId, Module, OpKind, Type, Value};
+use blc_ir::{Func, FuncAttr, FuncKind, LocId, Module, OpKind, Type, Value};
 use common::{Random, folder, run, write};
 
-/// A net without registers of tables of one to eight inputs.
-fn wide(seed: u64) -> Module {
+/// A design of random shape: ports, stages, and in each some tables of one to eight inputs.
+fn shaped(seed: u64) -> Module {
     let mut r = Random(seed);
-    let mut f = Func::new("net", FuncKind::Func);
-    let x = f.add_param("x", Type::array(blc_ir::Elem::Word(5), &[3]).unwrap());
-    let mut nets: Vec<Value> = (0..15).map(|i| f.extract(x, i, Type::BIT, LocId::UNKNOWN)).collect();
-    for _ in 0..30 {
-        let k = 1 + r.below(8);
-        let inputs: Vec<Value> = (0..k).map(|_| nets[r.below(nets.len())]).collect();
-        let table: Vec<u64> = (0..4).map(|_| r.next()).collect();
-        nets.push(match k {
-            1..=6 => f.lut(table[0] & blc_ir::table::mask(k), &inputs, LocId::UNKNOWN),
-            _ => f.lut_wide(&table[..1 << (k - 6)], &inputs, LocId::UNKNOWN),
-        });
+    let stages = r.below(4) as u32;
+    let mut f = Func::new("net", if stages == 0 { FuncKind::Func } else { FuncKind::HwModule });
+    let clk = (stages > 0).then(|| f.add_param("clk", Type::CLOCK));
+    if stages > 0 {
+        f.set_attr("latency", FuncAttr::Int(u64::from(stages)));
     }
-    let class = f.pack(&nets[40..], Type::word(5), LocId::UNKNOWN);
+    let (features, width) = (1 + r.below(5), 1 + r.below(8));
+    let x = f.add_param("x", Type::array(blc_ir::Elem::Word(width as u8), &[features]).unwrap());
+    let mut nets: Vec<Value> = (0..features * width).map(|i| f.extract(x, i, Type::BIT, LocId::UNKNOWN)).collect();
+    for stage in 0..=stages {
+        for _ in 0..10 + r.below(25) {
+            let k = 1 + r.below(8);
+            let inputs: Vec<Value> = (0..k).map(|_| nets[r.below(nets.len())]).collect();
+            let table: Vec<u64> = (0..4).map(|_| r.next()).collect();
+            nets.push(match k {
+                1..=6 => f.lut(table[0] & blc_ir::table::mask(k), &inputs, LocId::UNKNOWN),
+                _ => f.lut_wide(&table[..1 << (k - 6)], &inputs, LocId::UNKNOWN),
+            });
+        }
+        if let Some(clk) = clk.filter(|_| stage < stages) {
+            nets.iter_mut().for_each(|v| *v = f.reg(*v, clk, stage + 1, LocId::UNKNOWN));
+        }
+    }
+    let (rest, last) = nets.split_at(nets.len() - 1 - r.below(8));
+    let class = f.pack(last, Type::word(last.len() as u8), LocId::UNKNOWN);
     f.add_result("class", class);
-    let rest = f.pack(&nets[20..40], Type::bits(20), LocId::UNKNOWN);
+    let rest = f.pack(rest, Type::bits(rest.len()), LocId::UNKNOWN);
     f.add_result("rest", rest);
     common::module("net", f)
 }
@@ -168,10 +180,10 @@ fn run_icarus(folder: &Path, module: &Module, vectors: &[Vector]) -> String {
 
 #[test]
 fn all_say_the_same() {
-    for seed in 1..=6u64 {
-        let module = if seed % 2 == 0 { wide(seed) } else { common::random(seed, seed as u32 % 4, seed % 3 == 0) };
+    for seed in 1..=8u64 {
+        let module = if seed % 2 == 0 { shaped(seed) } else { common::random(seed, seed as u32 % 4, seed % 3 == 0) };
         let f = module.top().unwrap();
-        let samples = [577, 0, 1, 131, 63, 1025][seed as usize - 1];
+        let samples = [577, 0, 1, 131, 63, 1025, 513, 777][seed as usize - 1];
         let reference = Simulator::new(&module, f, Engine::Reference).unwrap();
         let rows = random_rows(&mut Random(seed ^ 0x5eed), reference.inputs(), samples);
         let expected = reference.run(&Input::u64(samples, &rows)).unwrap();
@@ -200,7 +212,7 @@ fn all_say_the_same() {
 /// The harness and Icarus notice a wrong table bit.
 #[test]
 fn a_flipped_bit_is_noticed() {
-    let module = wide(8);
+    let module = shaped(8);
     let f = module.top().unwrap();
     let simulator = Simulator::new(&module, f, Engine::Auto).unwrap();
     let rows = random_rows(&mut Random(3), simulator.inputs(), 400);

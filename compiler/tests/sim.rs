@@ -137,6 +137,16 @@ fn an_error_leaves_no_output() {
     let said = work.blc("sim --input cut.npy --output pred.npy");
     assert!(said.code == Some(1) && said.stderr.contains("BL1204"), "{}", said.stderr);
     fs::remove_file(work.path("cut.npy")).unwrap();
+    for (descr, shape, width, code) in [
+        ("<f8", format!("({SAMPLES}, {FEATURES})"), 8, "BL4021"),
+        ("|u1", format!("({FEATURES}, {SAMPLES})"), 1, "BL4020"),
+        ("|i1", format!("({SAMPLES}, {FEATURES})"), 1, "BL"),
+    ] {
+        work.write("wrong.npy", npy(descr, false, &shape, &vec![0; width * x.len()]));
+        let said = work.blc("sim --input wrong.npy --output pred.npy --scores s.npy");
+        assert!(said.code == Some(1) && said.stderr.contains(code), "{descr}: {}", said.stderr);
+        fs::remove_file(work.path("wrong.npy")).unwrap();
+    }
     assert_eq!(listing(&work), before);
 }
 

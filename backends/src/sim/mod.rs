@@ -47,7 +47,8 @@ pub use reference::Reference;
 pub use wave::{Wave, WaveFormat};
 pub use word::{LANES, Word};
 
-use jit::Jit;
+use jit::{Jit, Unfit};
+use schedule::Schedule;
 
 use crate::codes::{EMIT_LEVEL, EMIT_OP, SIM_ENGINE, SIM_JIT};
 
@@ -125,15 +126,25 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// The function does not verify, or the engine cannot run it: not lowered, feedback, unbalanced paths.
     pub fn new(module: &'a Module, f: &'a Func, engine: Engine) -> Result<Self> {
+        Self::with_jit(module, f, engine, Jit::new)
+    }
+
+    /// [`Self::new`] with whatever makes machine code, or refuses to.
+    fn with_jit(
+        module: &'a Module,
+        f: &'a Func,
+        engine: Engine,
+        jit: impl FnOnce(&Schedule) -> std::result::Result<Jit, Unfit>,
+    ) -> Result<Self> {
         let mut note = None;
         if engine != Engine::Reference {
             match Program::compile(module, f) {
                 Ok(program) => {
                     let (batch, chosen) = match engine {
                         Engine::Portable => (Batch::portable(&program)?, Engine::Portable),
-                        Engine::Jit => (Batch::jit(&program)?, Engine::Jit),
-                        _ => match Batch::jit_or_portable(&program, Jit::new)? {
+                        _ => match Batch::jit_or_portable(&program, jit)? {
                             (batch, None) => (batch, Engine::Jit),
+                            (_, Some(why)) if engine == Engine::Jit => return Err(batch::no_jit(&why)),
                             (batch, Some(why)) => {
                                 let text = format!("engine `portable` instead of `jit`: {why}");
                                 note = Some(Box::new(Diagnostic::warning(&SIM_JIT, text)));

@@ -335,13 +335,73 @@ proptest! {
 fn without_executable_memory_the_portable_engine_runs() {
     let module = module_of(random_pipeline(5));
     let program = Program::compile(&module, &module.funcs[0]).unwrap();
-    let refused = || jit::Unfit::Memory(std::io::ErrorKind::PermissionDenied.into());
+    let refused = || Unfit::Memory(std::io::ErrorKind::PermissionDenied.into());
     let (batch, unfit) = Batch::jit_or_portable(&program, |_| Err(refused())).unwrap();
     assert!(unfit.is_some_and(|why| why.to_string().contains("permission denied")));
+    let simulator = |engine| Simulator::with_jit(&module, &module.funcs[0], engine, |_| Err(refused()));
+    let auto = simulator(Engine::Auto).unwrap();
+    assert_eq!(auto.engine(), Engine::Portable);
+    let note = auto.note().unwrap();
+    assert!(note.code.id == SIM_JIT.id && note.message.contains("engine `portable` instead of `jit`"), "{note}");
+    assert_eq!(code_of_error(simulator(Engine::Jit)), SIM_JIT.id);
+    assert!(simulator(Engine::Portable).unwrap().note().is_none());
     let rows = random_rows(&mut Random(1), program.inputs(), 700);
     let reference = Reference::new(&module, &module.funcs[0]).unwrap().run(&Input::u64(700, &rows)).unwrap();
     assert_eq!(batch.run(&Input::u64(700, &rows)).unwrap(), reference);
     assert_eq!(batch::no_jit(&refused()).code.id, SIM_JIT.id);
+}
+
+/// Much code, many blocks and many tiles of results: what small designs do not reach.
+#[test]
+fn wide_designs() {
+    let rng = &mut Random(99);
+    let mut f = Func::new("wide", FuncKind::Func);
+    let x = f.add_param("x", Type::bits(150));
+    let mut layer: Vec<Value> = (0..150).map(|b| f.extract(x, b, Type::BIT, NOWHERE)).collect();
+    for _ in 0..3 {
+        let mut lut = |f: &mut Func| {
+            let inputs: Vec<Value> = (0..6).map(|_| rng.of(&layer)).collect();
+            f.lut(rng.next(), &inputs, NOWHERE)
+        };
+        layer = (0..700).map(|_| lut(&mut f)).collect();
+    }
+    let words = f.pack(&layer[..50], Type::array(blc_ir::Elem::Word(5), &[10]).unwrap(), NOWHERE);
+    f.add_result("words", words);
+    let bits = f.pack(&layer, Type::bits(700), NOWHERE);
+    f.add_result("bits", bits);
+    let module = module_of(f);
+    let program = Program::compile(&module, &module.funcs[0]).unwrap();
+    assert!(jit::compile(&program.plan(schedule::Registers::Transparent, Isa::best()).schedule).chunks.len() > 10);
+    let reference = Reference::new(&module, &module.funcs[0]).unwrap();
+    let rows = random_rows(&mut Random(3), program.inputs(), 5000);
+    let right = reference.run(&Input::u64(5000, &rows)).unwrap();
+    let mut batches: Vec<Batch> =
+        Isa::available().into_iter().map(|isa| Batch::portable_on(&program, isa).unwrap()).collect();
+    batches.push(Batch::jit_or_portable(&program, Jit::new).unwrap().0);
+    for batch in &batches {
+        let run = |first: usize, samples: usize| {
+            batch.run(&Input::u64(samples, &rows[first * 150..][..samples * 150])).unwrap()
+        };
+        // Held while others run, so that its memory is not theirs.
+        let whole = run(0, 5000);
+        for (first, samples) in [(1, 0), (7, 1), (100, 63), (3, 65), (11, 511), (0, 512), (20, 1025), (40, 4500)] {
+            let part = run(first, samples);
+            assert_eq!(part.samples(), samples);
+            for sample in 0..samples {
+                for column in [0, 9, 10, 73, 74, 521, 522, 709] {
+                    assert_eq!(
+                        part.get(sample, column),
+                        right.get(first + sample, column),
+                        "{samples}: {sample}, {column}"
+                    );
+                }
+            }
+        }
+        assert_eq!(whole, right);
+        assert_eq!(whole.all_u8(), right.all_u8());
+        assert_eq!(whole.all().map(|x| x as u8).collect::<Vec<_>>(), whole.all_u8().unwrap());
+        assert_eq!(whole.port_u8("bits").unwrap().len(), 5000 * 700);
+    }
 }
 
 #[test]

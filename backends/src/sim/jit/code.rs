@@ -14,7 +14,7 @@ const CHUNK: usize = 16 << 10;
 
 /// Machine code, and where its chunks begin.
 #[derive(Debug, Default)]
-pub(super) struct Code {
+pub(in crate::sim) struct Code {
     pub bytes: Vec<u8>,
     pub chunks: Vec<usize>,
 }

@@ -93,7 +93,7 @@ impl Kernel for Jit {
 }
 
 /// Code of steps; equal tables share their program.
-fn compile(schedule: &Schedule) -> Code {
+pub(super) fn compile(schedule: &Schedule) -> Code {
     let mut index: FxHashMap<u64, u32> = FxHashMap::default();
     let mut programs: Vec<Program> = Vec::new();
     let of: Vec<u32> = schedule
