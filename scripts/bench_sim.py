@@ -489,7 +489,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="what was built in the folder before is not built again")
     parser.add_argument("--smoke", action="store_true", help="one small network through every engine")
     parser.add_argument("models", nargs="*", help="trained models")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     global KEEP
     KEEP = args.keep
     blc = args.blc.resolve()
