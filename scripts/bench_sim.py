@@ -152,7 +152,7 @@ class Ours(Engine):
 
     def build(self, model, folder):
         self.folder = folder
-        return self.sim("design")["seconds_setup"]
+        return self.sim("design")["seconds_setup_cpu"]
 
     def round(self):
         told = self.sim("design", "--output", f"{self.kind}.npy")
@@ -477,6 +477,10 @@ def measure(model, engines, blc, work, rounds):
         ratios = (first[1] / rate, first[2] / (core_rate or rate), build / first[0])
         print(f"| {engine.name} | {build:.3g} | {rate:,.3g} | {g} |".replace("e+0", "e")
               + "".join(f" {ratio:,.3g} |" for ratio in ratios), flush=True)
+    jit = rows[0][0]
+    one, two = (min(jit.sim("design", "--threads", n)["seconds"] for _ in range(rounds)) for n in (1, 2))
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    print(f"\nTwo threads: {one / two:.2f} times one, by the clock; load {load} on {os.cpu_count()} cores.", flush=True)
 
 
 def main():

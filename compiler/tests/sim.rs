@@ -82,6 +82,9 @@ fn figures_and_the_confusion_matrix() {
     for figure in ["setup", "encode", "evaluate", "head"] {
         assert!(said[format!("seconds_{figure}")].as_f64().unwrap() > 0.0, "{figure}");
     }
+    if cfg!(unix) {
+        assert!(said["seconds_setup_cpu"].as_f64().unwrap() > 0.0 && said["seconds_cpu"].as_f64().unwrap() > 0.0);
+    }
     assert!(said["samples_per_second"].as_f64().unwrap() > 0.0 && said["seconds"].as_f64().unwrap() > 0.0);
     let engine = if Engine::Jit.is_available() { "jit" } else { "portable" };
     assert_eq!(said["engine"], engine);

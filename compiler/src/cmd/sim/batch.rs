@@ -29,6 +29,8 @@ struct Summary {
     confusion: Option<Vec<Vec<u64>>>,
     /// Making the engine ready.
     seconds_setup: f64,
+    /// The same of the processor, where the system tells.
+    seconds_setup_cpu: Option<f64>,
     /// All threads together; none of the reference engine.
     seconds_encode: Option<f64>,
     seconds_evaluate: Option<f64>,
@@ -114,9 +116,9 @@ pub(super) fn run(args: &Sim, mut design: Design, ui: &Ui) -> Outcome {
     if labels.is_some() && !classes {
         return Err(design.lacks("it gives no class to compare with labels").into());
     }
-    let start = Instant::now();
+    let (start, start_cpu) = (Instant::now(), cpu());
     let simulator = Simulator::new(&design.module, f, args.engine)?;
-    let setup = start.elapsed();
+    let (setup, setup_cpu) = (start.elapsed(), cpu().zip(start_cpu).map(|(now, start)| now - start));
     ui.warn(simulator.note().map(std::slice::from_ref).unwrap_or_default());
 
     let mut best: Option<Pass> = None;
@@ -158,6 +160,7 @@ pub(super) fn run(args: &Sim, mut design: Design, ui: &Ui) -> Outcome {
         accuracy: labels.as_ref().map(|_| tally.accuracy()),
         confusion: labels.as_ref().and_then(|_| tally.matrix()),
         seconds_setup: setup.as_secs_f64(),
+        seconds_setup_cpu: setup_cpu.map(|t| t.as_secs_f64()),
         seconds_encode: best.parts.map(|p| p.encode),
         seconds_evaluate: best.parts.map(|p| p.evaluate),
         seconds_head: best.parts.map(|p| p.head),
