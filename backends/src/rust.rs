@@ -117,8 +117,8 @@ impl Writer<'_> {
                 match Expr::of(step.table, k) {
                     Some(expr) => expression(self.out, &expr, &step.inputs)?,
                     None => {
-                        let inputs: Vec<String> = step.inputs[..k].iter().map(|slot| format!("s[{slot}]")).collect();
-                        write!(self.out, "lut({:#x}, [{}])", step.table, inputs.join(", "))?;
+                        let inputs: Vec<String> = step.inputs[..k].iter().map(Slot::to_string).collect();
+                        write!(self.out, "lut(s, {:#x}, [{}])", step.table, inputs.join(", "))?;
                     }
                 }
                 self.out.push_str(";\n");
@@ -298,9 +298,9 @@ fn pick<W: Word>(x: W, a: W, b: W) -> W {
     b ^ x & (a ^ b)
 }
 
-/// Bit `a` of the table where the inputs are `a`, the first one its lowest bit.
+/// Bit `a` of the table where the slots hold `a`, the first one its lowest bit.
 #[inline(never)]
-fn lut<W: Word, const K: usize>(table: u64, x: [W; K]) -> W {
+fn lut<W: Word, const K: usize>(s: &[W], table: u64, slots: [u32; K]) -> W {
     let mut t = [W::ZERO; 64];
     let mut n = 1 << K;
     for a in 0..n {
@@ -308,7 +308,8 @@ fn lut<W: Word, const K: usize>(table: u64, x: [W; K]) -> W {
             t[a] = W::ONES;
         }
     }
-    for x in x {
+    for slot in slots {
+        let x = s[slot as usize];
         n /= 2;
         for i in 0..n {
             t[i] = pick(x, t[2 * i + 1], t[2 * i]);
