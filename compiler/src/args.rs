@@ -320,7 +320,7 @@ Exit codes: 0 proved equal, 3 different (an input that shows it is written for `
 Inputs and outputs are matched by the names of their bits where these are the same, otherwise by position. A
 pipeline is compared from its latency on. Without an encoder every pattern of input bits counts.")]
 pub struct Equiv {
-    /// A model, a .blif, a .blir, or the folder of a compiled design
+    /// A model, a .blif, a .blir, Verilog that blc emitted, or the folder of a compiled design
     #[arg(value_name = "A")]
     pub first: PathBuf,
     /// Another

@@ -3,6 +3,8 @@
 //! This crate alone reads arguments, prints and exits. Commands live in `cmd`, one a file; what several of them need is
 //! beside: inputs ([`load`]), outputs that are written all or not at all, pipelines, batches of samples, the report.
 
+#![forbid(unsafe_code)]
+
 mod answers;
 mod args;
 mod batch;

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use blc_frontend::model::{Model, TensorNames};
-use blc_frontend::{blif, codes as frontend, files};
+use blc_frontend::{blif, codes as frontend, files, verilog};
 use blc_ir::diag::{Diagnostic, Source};
 use blc_ir::{FuncKind, Module, parse};
 
@@ -25,6 +25,8 @@ pub enum Kind {
     Blif,
     /// `.blir`
     Blir,
+    /// Verilog that blc emitted.
+    Verilog,
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Model => "model",
             Self::Blif => "blif",
             Self::Blir => "blir",
+            Self::Verilog => "verilog",
         }
     }
 
@@ -44,6 +47,7 @@ impl Kind {
             "safetensors" => Some(Self::Model),
             "blif" => Some(Self::Blif),
             "blir" => Some(Self::Blir),
+            "v" => Some(Self::Verilog),
             _ => Self::sniff(bytes),
         }
     }
@@ -83,8 +87,20 @@ pub struct Input {
     pub design: Design,
 }
 
-/// Reads a model, a BLIF or a `.blir`.
+/// Reads a model, a BLIF without registers, a `.blir` or Verilog that blc emitted.
 pub fn read(path: &Path) -> Outcome<Input> {
+    let input = read_all(path)?;
+    if let (Kind::Blif, Design::Module(module)) = (input.kind, &input.design)
+        && module.top().is_some_and(|f| f.kind == FuncKind::HwModule)
+    {
+        let d = Diagnostic::error(&frontend::BLIF_LATCH, "the netlist has registers (.latch)").in_file(shown(path), "");
+        return Err(d.help("cut it at its registers; blc adds its own (--stages)").into());
+    }
+    Ok(input)
+}
+
+/// Reads the same, and BLIF with registers, too.
+pub fn read_all(path: &Path) -> Outcome<Input> {
     let bytes = bytes(path)?;
     let shown = shown(path);
     let Some(kind) = Kind::of(path, &bytes) else {
@@ -99,25 +115,19 @@ pub fn read(path: &Path) -> Outcome<Input> {
             let (model, names) = Model::from_bytes_with_names(&bytes, &shown)?;
             Design::Model(model, names)
         }
-        Kind::Blif => {
-            let module = blif::import(&text(bytes, &shown)?, &shown)?;
-            if module.top().is_some_and(|f| f.kind == FuncKind::HwModule) {
-                let d =
-                    Diagnostic::error(&frontend::BLIF_LATCH, "the netlist has registers (.latch)").in_file(shown, "");
-                return Err(d.help("cut it at its registers; blc adds its own (--stages)").into());
-            }
-            Design::Module(module)
-        }
+        Kind::Blif => Design::Module(blif::import(&text(bytes, &shown)?, &shown)?),
+        Kind::Verilog => Design::Module(verilog::import(&text(bytes, &shown)?, &shown)?),
         Kind::Blir => Design::Module(parse_text(text(bytes, &shown)?, path)?),
     };
     Ok(Input { kind, file, sha256, design })
 }
 
-/// Reads a design for simulation: a `.blir`, or a `.blif`.
+/// Reads a design for simulation: a `.blir`, a `.blif`, or Verilog that blc emitted.
 pub fn read_netlist(path: &Path) -> Outcome<Module> {
     let bytes = bytes(path)?;
     match Kind::of(path, &bytes) {
         Some(Kind::Blif) => Ok(blif::import(&text(bytes, &shown(path))?, &shown(path))?),
+        Some(Kind::Verilog) => Ok(verilog::import(&text(bytes, &shown(path))?, &shown(path))?),
         kind => read_blir_bytes(path, bytes, kind),
     }
 }
@@ -130,7 +140,7 @@ pub fn read_blir(path: &Path) -> Outcome<Module> {
 }
 
 fn read_blir_bytes(path: &Path, bytes: Vec<u8>, kind: Option<Kind>) -> Outcome<Module> {
-    if let Some(kind @ (Kind::Model | Kind::Blif)) = kind {
+    if let Some(kind @ (Kind::Model | Kind::Blif | Kind::Verilog)) = kind {
         let d = Diagnostic::error(&codes::INPUT_KIND, format!("a {}, where a .blir is needed", kind.name()));
         return Err(d.in_file(shown(path), "").help("`blc compile` makes a `design.blir` of it").into());
     }

@@ -65,3 +65,74 @@ fn the_same_seed_trains_the_same_model() {
     assert_eq!(models[0], models[1]);
     assert_ne!(models[0], models[2], "the seed counts");
 }
+
+/// Images of 4 by 4 in the form of MNIST: a bright quarter for each class.
+#[cfg(feature = "train")]
+fn idx(samples: usize) -> [Vec<u8>; 2] {
+    let mut next = common::random(5);
+    let pixel = |s: usize, p: usize, noise: u64| if p / 4 == s % 4 { 150 } else { 0 } + (noise >> 40) as u8 % 100;
+    let pixels = (0..samples).flat_map(|s| (0..16).map(move |p| (s, p))).map(|(s, p)| pixel(s, p, next()));
+    let dimension = |n: usize| (n as u32).to_be_bytes();
+    let images = [&[0, 0, 8, 3][..], &dimension(samples), &dimension(4), &dimension(4)].concat();
+    let labels = [&[0, 0, 8, 1][..], &dimension(samples)].concat();
+    [images.into_iter().chain(pixels).collect(), labels.into_iter().chain((0..samples).map(|s| s as u8 % 4)).collect()]
+}
+
+/// The hashes of all outputs of training, compiling and simulating under some conditions.
+#[cfg(feature = "train")]
+fn chain(threads: &str, turned: bool) -> BTreeMap<String, String> {
+    let work = Work::new();
+    std::fs::create_dir_all(work.path("some/data")).unwrap();
+    std::fs::create_dir(work.path("out")).unwrap();
+    let ([x, y], [xt, yt]) = (idx(400), idx(80));
+    let mut files = vec![
+        ("train-images-idx3-ubyte", x),
+        ("train-labels-idx1-ubyte", y),
+        ("t10k-images-idx3-ubyte", xt),
+        ("t10k-labels-idx1-ubyte", yt),
+    ];
+    // Files made in another order come in another order, and the commands run in another folder.
+    if turned {
+        files.reverse();
+        work.write("some/data/and-more", "nothing");
+    }
+    for (name, bytes) in files {
+        work.write(&format!("some/data/{name}"), bytes);
+    }
+    work.array("some/batch.npy", &[2000, 16], Elements::U8((0..32_000).map(|i| (i * 7919 % 251) as u8).collect()));
+    let (cwd, input, output) = if turned { ("some", "", "../out/") } else { ("", "some/", "out/") };
+    let blc = |args: &str| {
+        let args = args.replace("IN/", input).replace("OUT/", output);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blc"));
+        command.args(args.split_whitespace()).current_dir(work.path(cwd)).env("RAYON_NUM_THREADS", threads);
+        let ended = command.env("LANG", if turned { "de_DE.UTF-8" } else { "C" }).output().unwrap();
+        assert!(ended.status.success(), "{args}: {}", String::from_utf8_lossy(&ended.stderr));
+    };
+    blc("train --data IN/data --epochs 2 -o OUT/m.safetensors --checkpoint OUT/run.safetensors");
+    let formats = "verilog,blif,dot,rust,json";
+    for target in ["xc7", "ecp5", "lut4"] {
+        blc(&format!("compile OUT/m.safetensors --target {target} --emit {formats} --prove -O2 -o OUT/{target}"));
+        blc(&format!(
+            "sim OUT/{target} --input IN/batch.npy --output OUT/{target}.npy --scores OUT/{target}-scores.npy"
+        ));
+    }
+    blc("sim OUT/xc7 --input IN/batch.npy --cycles 50 --wave OUT/w.vcd --output OUT/cycles.npy");
+    blc("equiv OUT/xc7 OUT/lut4/m.blif --certificate OUT/proof");
+    let root = work.path("out").display().to_string();
+    let all = work.hashes("out").into_iter().map(|(path, hash)| (path.replace(&root, ""), hash));
+    // Wall-clock times are in files of their own, and in the checkpoint's history of epochs.
+    all.filter(|(path, _)| !path.ends_with("timing.json") && !path.ends_with("run.safetensors")).collect()
+}
+
+/// Hash seeds differ from one process to the next anyhow.
+#[cfg(feature = "train")]
+#[test]
+fn the_whole_chain_is_the_same_everywhere() {
+    let first = chain("1", false);
+    assert!(first.len() > 30, "{first:?}");
+    for (threads, turned) in [("2", true), ("5", false)] {
+        let again = chain(threads, turned);
+        let differ: Vec<_> = first.iter().filter(|(name, hash)| again.get(*name) != Some(hash)).collect();
+        assert!(differ.is_empty() && again.len() == first.len(), "{threads} threads: {differ:?}");
+    }
+}

@@ -99,6 +99,17 @@ blc_ir::codes! {
         "All tables together may take 1 GiB; a gate of 16 inputs takes 8 KiB. Decompose wide gates first.";
     BL1115 = BLIF_EMPTY: "a BLIF netlist has no outputs",
         "Without outputs there is nothing to compile. An empty or cut-off file looks the same.";
+    BL1120 = VERILOG_SYNTAX: "Verilog that blc does not write",
+        "Only the Verilog that blc itself emits is read: one flat module of wires, expressions, indexed tables, registers and \
+         primitives. For other Verilog have Yosys write BLIF.";
+    BL1121 = VERILOG_SIGNAL: "a signal of a Verilog module that does not fit",
+        "Every signal is declared once and driven once, above where it is read unless a register drives it; all registers have one \
+         clock, which is an input and nothing else.";
+    BL1122 = VERILOG_CELL: "an instance in a Verilog module that blc does not know",
+        "Known are the primitives that blc emits (LUT1 to LUT6, LUT6_2, CARRY4, MUXF7, MUXF8, FDRE, and the cells of the devices \
+         that come with it), with the pins and parameters that it gives them.";
+    BL1123 = VERILOG_SIZE: "a Verilog module is too large",
+        "All declarations together may have 2^24 bits, and expressions 64 levels.";
     BL1200 = DATA_UNKNOWN: "a data set of that name or format is not known",
         "`--data` takes `digits`, a folder of MNIST-like IDX files (train-images-idx3-ubyte, train-labels-idx1-ubyte and the \
          same with t10k, plain or .gz), a folder of CIFAR-10 .bin files, or an .npz with x_train, y_train, x_test and y_test, or \

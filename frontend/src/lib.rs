@@ -11,3 +11,4 @@ pub mod lower;
 pub mod model;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod verilog;

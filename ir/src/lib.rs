@@ -3,6 +3,8 @@
 //! Three levels in one language (see [`ops::Level`]), stored as flat arrays ([`func::Func`]) with typed ids, written as
 //! text, checked by a verifier, and given meaning by a reference evaluator.
 
+#![forbid(unsafe_code)]
+
 pub mod codes;
 pub mod diag;
 pub mod entity;

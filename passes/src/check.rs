@@ -22,8 +22,10 @@ pub enum Check {
 const WORK: usize = 1 << 23;
 /// Most and fewest samples.
 const SAMPLES: (usize, usize) = (256, 8);
+/// Most bits of inputs of which every pattern is a sample.
+const ALL: usize = 10;
 
-/// Compares two functions of a module on corner cases and random samples. A hardware module is compared in its steady
+/// Compares two functions of a module on every input where there are few, otherwise on corner cases and random samples. A hardware module is compared in its steady
 /// state. Where real inputs became codes, the real function gets the values that the codes stand for: they must agree
 /// exactly. Otherwise ports may change type but not their number of bits.
 ///
@@ -41,9 +43,12 @@ pub fn simulate(module: &Module, before: &Func, after: &Func, pass: &str) -> Res
     let broken = |what: String| Box::new(Diagnostic::error(&PASS_NOT_EQUAL, what).help("please report this"));
     let mut new = Evaluator::new(module, after)
         .map_err(|why| broken(format!("`{pass}` left a function without a meaning: {}", why.message)))?;
-    let inputs = Inputs::new(module, before, after).ok_or_else(|| broken(format!("`{pass}` changed the ports")))?;
+    let mut inputs = Inputs::new(module, before, after).ok_or_else(|| broken(format!("`{pass}` changed the ports")))?;
     let elements = |f: &Func| (0..f.value_count()).map(|v| f.ty(blc_ir::Value::new(v)).len()).sum::<usize>();
-    let samples = (WORK / (elements(before) + elements(after) + 1)).clamp(SAMPLES.1, SAMPLES.0);
+    let possible = WORK / (elements(before) + elements(after) + 1);
+    let all = 1 << inputs.bits().min(ALL + 1);
+    inputs.all = all <= possible.min(1 << ALL);
+    let samples = if inputs.all { all } else { possible.clamp(SAMPLES.1, SAMPLES.0) };
     let mut rng = Rng::new(samples as u64);
     for sample in 0..samples {
         let (a, b) = inputs.sample(sample, &mut rng);
@@ -127,6 +132,8 @@ struct Inputs<'a> {
     codes: Option<(&'a [f32], &'a [f32])>,
     /// Real numbers near which something happens.
     edges: Vec<f32>,
+    /// Whether the samples are all patterns of the inputs' bits.
+    all: bool,
 }
 
 impl<'a> Inputs<'a> {
@@ -155,14 +162,23 @@ impl<'a> Inputs<'a> {
         let reals = thresholds.filter_map(|d| if let Data::F32(t) = d { Some(t.iter().copied()) } else { None });
         let mut edges: Vec<f32> = reals.flatten().collect();
         edges.push(0.0);
-        (ports_match && results_match).then(|| Self { ports: a.into_iter().zip(b).collect(), codes, edges })
+        (ports_match && results_match).then(|| Self { ports: a.into_iter().zip(b).collect(), codes, edges, all: false })
     }
 
-    /// Inputs of both functions: all 0, all 1, then random with few, half or many ones.
+    /// Bits of all inputs; of real numbers that have no code too many to try.
+    fn bits(&self) -> usize {
+        let bits = self.ports.iter().map(|(_, ty)| if ty.elem == Elem::F32 { 64 } else { ty.total_bits() });
+        bits.sum()
+    }
+
+    /// Inputs of both functions: all 0, all 1, then random with few, half or many ones; or the pattern of that number.
     fn sample(&self, sample: usize, rng: &mut Rng) -> (Vec<Val>, Vec<Val>) {
+        let mut at = 0;
         let mut word = |width: usize| {
             let mask = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
+            at += width;
             mask & match sample {
+                _ if self.all => (sample >> (at - width)) as u64,
                 0 => 0,
                 1 => u64::MAX,
                 _ => match sample % 4 {

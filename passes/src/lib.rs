@@ -3,6 +3,8 @@
 //! A pipeline ([`Pipeline`]) names passes of a [`Registry`]; the [`PassManager`] runs it. Every exact pass preserves the
 //! function: the manager can check it after each ([`check`]).
 
+#![forbid(unsafe_code)]
+
 pub mod approx;
 pub mod care;
 pub mod check;

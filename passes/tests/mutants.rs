@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::verify::verify_func;
-use blc_ir::{Func, FuncAttr, FuncKind, LocId, Module, OpId, OpKind, Type, Value};
+use blc_ir::{Func, FuncAttr, Module, Type};
 use blc_passes::equiv::{Options, Side, Verdict, compare};
 use blc_passes::{PassManager, Pipeline, Registry};
+use common::mutate::{dropped_register, off_by_one, swapped_inputs, table_bit, words};
 use common::{Rng, random_net};
 
 /// What a function says on every input.
@@ -46,66 +47,6 @@ fn run(f: &Func, passes: &str) -> Func {
     let pipeline = Pipeline::parse(passes, "", &Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
     PassManager::default().run(&mut module, &pipeline, &mut ()).unwrap_or_else(|e| panic!("{:?}", e.errors));
     module.funcs.pop().unwrap()
-}
-
-fn some_op(rng: &mut Rng, f: &Func, wanted: impl Fn(OpKind) -> bool) -> Option<OpId> {
-    let ids: Vec<OpId> = f.ops().filter(|(_, op)| wanted(op.kind)).map(|(id, _)| id).collect();
-    (!ids.is_empty()).then(|| rng.of(&ids))
-}
-
-/// Flips one bit of a table.
-fn table_bit(rng: &mut Rng, f: &mut Func) -> bool {
-    let Some(id) = some_op(rng, f, |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. })) else { return false };
-    let bit = 1 << rng.below(1 << f.op(id).operands.len());
-    let kind = match f.op(id).kind {
-        OpKind::Lut { table } => OpKind::Lut { table: table ^ bit },
-        OpKind::Xc7Lut6 { init } => OpKind::Xc7Lut6 { init: init ^ bit },
-        kind => kind,
-    };
-    f.set_kind(id, kind);
-    true
-}
-
-/// Exchanges two inputs of a table.
-fn swapped_inputs(rng: &mut Rng, f: &mut Func) -> bool {
-    let many = |f: &Func, id: OpId| f.op(id).operands.len() > 1;
-    let table = |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } | OpKind::Xc7Lut6_2 { .. });
-    let Some(id) = some_op(rng, f, table).filter(|&id| many(f, id)) else { return false };
-    let mut operands = f.op(id).operands.to_vec();
-    let (i, j) = (rng.below(operands.len()), rng.below(operands.len()));
-    operands.swap(i, j);
-    f.set_operands(id, &operands);
-    true
-}
-
-/// A bound that is one too high or too low.
-fn off_by_one(rng: &mut Rng, f: &mut Func) -> bool {
-    let Some(id) = some_op(rng, f, |k| matches!(k, OpKind::GtConst { .. })) else { return false };
-    if let OpKind::GtConst { bound } = f.op(id).kind {
-        let bound = if rng.chance(2) { bound + 1 } else { bound.saturating_sub(1) };
-        f.set_kind(id, OpKind::GtConst { bound });
-    }
-    true
-}
-
-/// Three words, four thresholds, and the largest of two sums; with `highest` ties go to the other side.
-fn words(highest: bool) -> Func {
-    let mut f = Func::new("words", FuncKind::Func);
-    let x: Vec<Value> = (0..3).map(|i| f.add_param(format!("x{i}"), Type::word(3))).collect();
-    let gt = |f: &mut Func, v: Value, bound| f.push1(OpKind::GtConst { bound }, &[v], Type::BIT, LocId::UNKNOWN);
-    let bits: Vec<Value> = (0..6).map(|i| gt(&mut f, x[i % 3], [1, 3, 4, 5, 2, 6][i])).collect();
-    let sums: Vec<Value> = bits.chunks(3).map(|b| f.sum(b, 2, LocId::UNKNOWN)).collect();
-    let class = match highest {
-        false => f.word_argmax(&sums, LocId::UNKNOWN),
-        true => {
-            let first = f.push1(OpKind::Gt {}, &[sums[0], sums[1]], Type::BIT, LocId::UNKNOWN);
-            let second = f.lut(0x1, &[first], LocId::UNKNOWN);
-            f.pack(&[second], Type::word(1), LocId::UNKNOWN)
-        }
-    };
-    f.add_result("class", class);
-    f.add_result("score", sums[0]);
-    f
 }
 
 #[derive(Default)]
@@ -180,14 +121,10 @@ fn registers_that_do_not_add_up_are_seen() {
         let mut late = two.clone();
         late.set_attr("latency", FuncAttr::Int(3));
         wrong += usize::from(invalid(&late));
-        // A register that becomes a wire.
         let mut short = two.clone();
-        let Some(id) = some_op(rng, &short, |k| matches!(k, OpKind::Reg { .. })) else { continue };
-        let (from, to) = (short.op(id).result(), short.op(id).operands[0]);
-        let map: Vec<Value> =
-            (0..short.value_count()).map(Value::new).map(|v| if v == from { to } else { v }).collect();
-        short.replace_uses(&map);
-        short.tidy();
+        if !dropped_register(rng, &mut short) {
+            continue;
+        }
         let side = |f| Side { module: &module, f };
         let refused = compare(side(&net), side(&short), &Options::default()).is_err();
         assert_eq!(refused, invalid(&short));

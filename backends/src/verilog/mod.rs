@@ -76,7 +76,10 @@ impl Writer<'_, '_> {
             self.declare_register(id)?;
         }
         self.out.push_str("\n  // logic\n");
-        for id in self.named.nets.order.clone() {
+        let (late, logic): (Vec<OpId>, Vec<OpId>) =
+            self.named.nets.order.iter().copied().partition(|&id| is_register(self.named.nets.f.op(id).kind));
+        // Registers may read what is declared behind them: their own wires stand above already.
+        for id in logic.into_iter().chain(late) {
             self.op(id)?;
         }
         registers.retain(|id| !self.cells.contains_key(id));

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use blc_backends::sim::Program;
 use blc_frontend::data::{Array, Elements, npy};
 use blc_frontend::files;
 use blc_ir::diag::Diagnostic;
 use blc_ir::eval::Val;
-use blc_ir::{Func, Module, Type};
+use blc_ir::{Func, FuncAttr, Module, Type};
 use blc_passes::codes::NO_FUNCTION;
 use blc_passes::equiv::{self, Counterexample, Effort, Options, Outcome as Found, Side, Verdict};
 use serde::Serialize;
@@ -63,11 +64,18 @@ pub fn run(args: &Equiv, ui: &Ui) -> Outcome {
 /// The design of a file, or of a folder that `blc compile` wrote.
 fn module(args: &Equiv, path: &Path) -> Outcome<Module> {
     let file: PathBuf = if path.is_dir() { load::design_file(path)? } else { path.into() };
-    let input = load::read(&file)?;
-    match &input.design {
-        Design::Model(..) => to_ir(&input, &file, args.parts),
-        Design::Module(module) => Ok(module.clone()),
+    let input = load::read_all(&file)?;
+    let mut module = match input.design {
+        Design::Model(..) => to_ir(&input, &file, args.parts)?,
+        Design::Module(module) => module,
+    };
+    // A netlist of others does not say how long it takes.
+    let registers = module.top().is_some_and(|f| f.clock().is_some() && f.attr("latency").is_none());
+    let latency = module.top().filter(|_| registers).map(|f| Program::compile(&module, f)?.latency());
+    if let (Some(latency), Some(f)) = (latency.transpose()?, module.top_mut()) {
+        f.set_attr("latency", FuncAttr::Int(latency));
     }
+    Ok(module)
 }
 
 fn top<'a>(module: &'a Module, path: &Path) -> Outcome<&'a Func> {

@@ -12,6 +12,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use blc_ir::diag::{Result, Source};
@@ -91,9 +92,16 @@ fn to_ir(netlist: &Netlist<'_>, file: &Path) -> Module {
             f.set_operands(op, &[d, *clock]);
         }
     }
+    let ports = f.params.iter().filter(|_| kind == FuncKind::HwModule);
+    let mut taken: HashSet<String> = ports.map(|port| port.name.clone()).collect();
     for &output in &netlist.outputs {
         if let Some(value) = values[output as usize] {
-            f.add_result(netlist.name(output), value);
+            let mut name = netlist.name(output).to_owned();
+            // An output that is an input, too, gets another name in hardware, whose ports all differ.
+            while !taken.insert(name.clone()) {
+                name.push_str("_out");
+            }
+            f.add_result(name, value);
         }
     }
     module.funcs.push(f);

@@ -311,3 +311,11 @@ fn latches_become_registers() {
     let counts: Vec<_> = [false, false, true, true, false, false, false].map(&mut step).into();
     assert_eq!(counts, [(1, false), (2, false), (3, true), (3, true), (3, true), (0, false), (1, false)]);
 }
+
+/// Ports of hardware all differ; found by fuzzing.
+#[test]
+fn an_output_that_is_an_input_beside_latches() {
+    let module = net(".inputs c a\n.outputs a q a_out\n.latch a q re c 0\n.names a a_out\n0 1\n.end\n");
+    let names: Vec<&str> = module.top().unwrap().results.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["a_out", "q", "a_out_out"]);
+}

@@ -21,7 +21,10 @@ pub fn read_into(path: &Path, split: &mut Split) -> Result<()> {
     append(&files::read_bounded(path, MAX_FILE)?, &files::display(path), split)
 }
 
-fn append(bytes: &[u8], file: &str, split: &mut Split) -> Result<()> {
+/// Appends records; `file` is what diagnostics call them.
+///
+/// Errors: `BL1207`.
+pub fn append(bytes: &[u8], file: &str, split: &mut Split) -> Result<()> {
     let refused = |message: String| Diagnostic::error(&codes::CIFAR_FORMAT, message).in_file(file, "");
     let records = bytes.chunks_exact(1 + IMAGE);
     if bytes.is_empty() || !records.remainder().is_empty() {

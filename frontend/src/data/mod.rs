@@ -1,8 +1,8 @@
 //! Data sets and the array files they come in.
 
 mod array;
-mod cifar;
-mod csv;
+pub mod cifar;
+pub mod csv;
 pub mod idx;
 mod mapped;
 pub mod npy;

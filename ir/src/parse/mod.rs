@@ -361,8 +361,11 @@ impl<'a> Parser<'a> {
         };
         self.list(b'[', b']', |p| {
             if let Data::F32(d) = &mut data {
-                let value = if p.token.tok == Tok::Number { p.text().parse().ok() } else { None };
+                let value: Option<f32> = if p.token.tok == Tok::Number { p.text().parse().ok() } else { None };
                 return match value {
+                    Some(x) if !x.is_finite() => {
+                        p.report(&LIMIT, p.token.range(), "this number does not fit the data's type")
+                    }
                     Some(x) => {
                         d.push(x);
                         p.bump();

@@ -1,6 +1,7 @@
 //! What the tests of passes share: modules from text, random functions, comparison by the reference evaluator.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod mutate;
 pub mod wrong;
 
 use blc_ir::diag::Source;

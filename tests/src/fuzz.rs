@@ -1,0 +1,207 @@
+//! What untrusted bytes may do to every reader: nothing but be read, or be refused. Each target also states what holds of
+//! what was read. `fuzz/` feeds them with libFuzzer, `src/bin/fuzz.rs` with [`crate::bytes`].
+
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
+
+use blc_backends::device::Device;
+use blc_backends::emit::{Format, Options};
+use blc_frontend::data::{Features, Npz, Split, cifar, csv, idx, npy};
+use blc_frontend::model::{Model, TensorNames};
+use blc_frontend::{blif, lower, verilog};
+use blc_ir::diag::Source;
+use blc_ir::{Module, parse, verify};
+use blc_passes::codes::{PASS_BROKE_IR, PASS_NOT_EQUAL};
+use blc_passes::{Check, PassManager, Pipeline, Registry};
+
+use crate::chain::{self, Way};
+use crate::random::{Rng, design};
+
+/// Something that takes bytes. It panics where what holds of them does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Also of its folder of inputs in `tests/corpus`.
+    pub name: &'static str,
+    /// Feeds it.
+    pub run: fn(&[u8]),
+}
+
+macro_rules! targets {
+    ($($name:ident)*) => {
+        /// Every target.
+        pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name }),*];
+    };
+}
+targets! { blir model npy npz idx csv cifar blif verilog pipeline device opt chain_of_seed }
+
+/// The folder with a target's inputs.
+pub fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
+}
+
+#[track_caller]
+fn same<T: PartialEq + Debug>(a: &T, b: &T, what: &str) {
+    assert!(a == b, "{what}: {a:?} and {b:?}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn read_blir(bytes: &[u8]) -> Option<Module> {
+    let module = parse::parse(&Source::new("fuzz", text(bytes))).ok()?;
+    let errors = verify::verify(&module);
+    errors.iter().all(|e| !e.is_error()).then_some(module)
+}
+
+/// Text in the language: what it prints is read as the same.
+fn blir(bytes: &[u8]) {
+    if let Ok(module) = parse::parse(&Source::new("fuzz", text(bytes))) {
+        let printed = module.to_string();
+        let again = parse::parse(&Source::new("printed", &printed)).unwrap_or_else(|e| panic!("{}\n{printed}", e[0]));
+        same(&again.to_string(), &printed, "printed, parsed, printed");
+        let _ = verify::verify(&module);
+    }
+}
+
+/// A model file: what is read is valid, lowers to valid IR, and is written as it was.
+fn model(bytes: &[u8]) {
+    let Ok(model) = Model::from_bytes(bytes, "fuzz") else { return };
+    model.validate().unwrap_or_else(|e| panic!("read, but {e}"));
+    let written = model.to_bytes().unwrap_or_else(|e| panic!("read, but not written: {e}"));
+    let again = Model::from_bytes(&written, "written").unwrap_or_else(|e| panic!("written, but not read: {e}"));
+    same(&again, &model, "written and read");
+    if model.nodes() < 2000 && model.features() < 2000 && model.width_after(0) < 20_000 {
+        let module = lower::to_ir(&model, "fuzz.safetensors", &TensorNames::standard(&model));
+        let errors = verify::verify(&module);
+        assert!(errors.is_empty(), "{}", errors[0]);
+    }
+}
+
+/// A NumPy array: read, written and read it has the same bytes.
+fn npy(bytes: &[u8]) {
+    if let Ok(array) = npy::from_bytes(bytes, "fuzz", "") {
+        let written = npy::to_bytes(&array);
+        let again = npy::from_bytes(&written, "written", "").unwrap_or_else(|e| panic!("written, but not read: {e}"));
+        same(&again.shape, &array.shape, "shape");
+        same(&npy::to_bytes(&again), &written, "bytes");
+    }
+}
+
+/// An archive of arrays.
+fn npz(bytes: &[u8]) {
+    if let Ok(mut archive) = Npz::open(bytes, "fuzz") {
+        for key in archive.keys().into_iter().take(20) {
+            let _ = archive.get(&key);
+        }
+    }
+}
+
+/// An array of MNIST, plain or packed.
+fn idx(bytes: &[u8]) {
+    if let Ok(array) = idx::from_bytes(bytes, "fuzz") {
+        same(&array.shape.iter().product(), &array.data.len(), "elements");
+    }
+}
+
+/// Comma-separated values.
+fn csv(bytes: &[u8]) {
+    if let Ok((features, split)) = csv::parse(&text(bytes), "fuzz") {
+        same(&split.x.len(), &(features * split.y.len()), "numbers");
+        let Features::F32(x) = split.x else { panic!("whole numbers") };
+        assert!(x.iter().all(|x| x.is_finite()));
+    }
+}
+
+/// Records of CIFAR-10.
+fn cifar(bytes: &[u8]) {
+    let mut split = Split { x: Features::U8(Vec::new()), y: Vec::new() };
+    if cifar::append(bytes, "fuzz", &mut split).is_ok() {
+        same(&split.x.len(), &(split.y.len() * cifar::IMAGE), "pixels");
+        assert!(split.y.iter().all(|&y| y < 10));
+    }
+}
+
+/// A netlist: what is read is valid, and written and read again it stays as it was then.
+fn blif(bytes: &[u8]) {
+    let Ok(module) = blif::import(&text(bytes), "fuzz.blif") else { return };
+    let errors = verify::verify(&module);
+    assert!(errors.is_empty(), "{}", errors[0]);
+    let write = |module: &Module| Format::Blif.emit(module, &Options::default()).map(|mut files| files.remove(0).text);
+    let Ok(written) = write(&module) else { return };
+    let again =
+        blif::import(&written, "written.blif").unwrap_or_else(|e| panic!("written, but not read: {e}\n{written}"));
+    let ports = |m: &Module| m.top().map(|f| (f.params.len(), f.results.len()));
+    same(&ports(&again), &ports(&module), "ports");
+}
+
+/// Verilog: what is read is valid.
+fn verilog(bytes: &[u8]) {
+    let Ok(module) = verilog::import(&text(bytes), "fuzz.v") else { return };
+    let errors = verify::verify(&module);
+    assert!(errors.is_empty(), "{}", errors[0]);
+}
+
+/// A pipeline: its canonical form is read as the same.
+fn pipeline(bytes: &[u8]) {
+    let registry = Registry::standard();
+    if let Ok(pipeline) = Pipeline::parse(&text(bytes), "fold,cover{k=4},dce", &registry) {
+        let resolved = pipeline.resolved();
+        let again = Pipeline::parse(&resolved, "", &registry).unwrap_or_else(|e| panic!("{e}\n{resolved}"));
+        same(&again.resolved(), &resolved, "resolved");
+    }
+}
+
+/// A device file.
+fn device(bytes: &[u8]) {
+    if let Ok(device) = Device::parse(&text(bytes), "fuzz.toml") {
+        assert!((2..=6).contains(&device.k()));
+    }
+}
+
+/// Text in the language, then passes over what is valid: none may fail, break it, or change what it computes.
+fn opt(bytes: &[u8]) {
+    let Some(mut module) = read_blir(bytes) else { return };
+    let Some(top) = module.top() else { return };
+    // Passes may refuse what is at another level; time is for many small designs.
+    let bits: usize = (0..top.value_count()).map(|v| top.ty(blc_ir::Value::new(v)).total_bits()).sum();
+    if top.op_count() > 200 || bits > 4000 {
+        return;
+    }
+    let passes = match top.level() {
+        blc_ir::Level::Tensor => "quantize,expand,fold,lower-encoder,lower-head,fold,cover,dce",
+        _ => "fold,lower-encoder,lower-head,fold,cover,fold,dce",
+    };
+    let pipeline = Pipeline::parse(passes, "", &Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
+    let manager = PassManager { verify_each: true, check_each: Some(Check::Sim), ..PassManager::default() };
+    if let Err(failure) = manager.run(&mut module, &pipeline, &mut ()) {
+        let ours = [&PASS_BROKE_IR, &PASS_NOT_EQUAL];
+        assert!(!ours.contains(&failure.errors[0].code), "{}\n{}", failure.errors[0], failure.reproducer);
+    }
+}
+
+/// A random design, chosen by the bytes, through the whole chain.
+fn chain_of_seed(bytes: &[u8]) {
+    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let way = Way::random(&mut Rng(seed));
+    chain::check(&design(seed), &way, seed, None).unwrap_or_else(|why| panic!("seed {seed}, {way:?}\n{why}"));
+}
+
+/// Feeds the target of a name. Panics where there is none, too.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|t| t.name == name);
+    let target = target.unwrap_or_else(|| panic!("no target `{name}`"));
+    (target.run)(bytes);
+}
+
+/// The inputs of a target in the repository, by the names of their files.
+pub fn inputs(name: &str) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(corpus(name)).into_iter().flatten().flatten() {
+        if let Ok(bytes) = std::fs::read(entry.path()) {
+            all.push((entry.file_name().to_string_lossy().into_owned(), bytes));
+        }
+    }
+    all.sort();
+    all
+}
