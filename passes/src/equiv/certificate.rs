@@ -58,7 +58,9 @@ impl Certificate {
         for clause in &proof {
             write(&mut drat, &mut clause.iter().map(|&l| number(l)));
         }
-        for d in first..first + pairs.len() as i64 {
+        for (&(a, _), d) in pairs.iter().zip(first..) {
+            // As for any exclusive or: first where one side is 0, then at all.
+            write(&mut drat, &mut [-d, number(a)].into_iter());
             write(&mut drat, &mut std::iter::once(-d));
         }
         drat.push_str("0\n");

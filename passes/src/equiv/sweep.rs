@@ -136,7 +136,12 @@ impl<'g> Sweep<'g> {
         self.repr[node as usize] = to;
         if let Some(proof) = &mut self.proof {
             let n = Lit::new(node as usize);
-            for mut clause in [vec![!n, to], vec![n, !to]] {
+            let mut clauses = vec![vec![!n, to], vec![n, !to]];
+            if let Gate::Xor(a, _) = self.g.gate(node as usize) {
+                // Unit propagation sees through an exclusive or only case by case.
+                clauses.splice(0..0, [vec![!n, to, a], vec![n, !to, a]]);
+            }
+            for mut clause in clauses {
                 if clause.contains(&Lit::ONE) {
                     continue;
                 }
