@@ -100,6 +100,8 @@ fn chain(threads: &str, turned: bool) -> BTreeMap<String, String> {
         work.write(&format!("some/data/{name}"), bytes);
     }
     work.array("some/batch.npy", &[2000, 16], Elements::U8((0..32_000).map(|i| (i * 7919 % 251) as u8).collect()));
+    let layers = "[[layers]]\nnodes = 60\nfan_in = 4\n[[layers]]\nnodes = 40\nfan_in = 4\n";
+    work.write("some/c.toml", format!("epochs = 2\nbatch = 40\n[encoder]\nbits = 3\n{layers}"));
     let (cwd, input, output) = if turned { ("some", "", "../out/") } else { ("", "some/", "out/") };
     let blc = |args: &str| {
         let args = args.replace("IN/", input).replace("OUT/", output);
@@ -108,10 +110,10 @@ fn chain(threads: &str, turned: bool) -> BTreeMap<String, String> {
         let ended = command.env("LANG", if turned { "de_DE.UTF-8" } else { "C" }).output().unwrap();
         assert!(ended.status.success(), "{args}: {}", String::from_utf8_lossy(&ended.stderr));
     };
-    blc("train --data IN/data --epochs 2 -o OUT/m.safetensors --checkpoint OUT/run.safetensors");
+    blc("train --data IN/data --config IN/c.toml -o OUT/m.safetensors --checkpoint OUT/run.safetensors");
     let formats = "verilog,blif,dot,rust,json";
     for target in ["xc7", "ecp5", "lut4"] {
-        blc(&format!("compile OUT/m.safetensors --target {target} --emit {formats} --prove -O2 -o OUT/{target}"));
+        blc(&format!("compile OUT/m.safetensors --target {target} --emit {formats} --prove -o OUT/{target}"));
         blc(&format!(
             "sim OUT/{target} --input IN/batch.npy --output OUT/{target}.npy --scores OUT/{target}-scores.npy"
         ));
