@@ -119,7 +119,7 @@ fn chain(threads: &str, turned: bool) -> BTreeMap<String, String> {
         ));
     }
     blc("sim OUT/xc7 --input IN/batch.npy --cycles 50 --wave OUT/w.vcd --output OUT/cycles.npy");
-    blc("equiv OUT/xc7 OUT/lut4/m.blif --certificate OUT/proof");
+    blc("equiv OUT/m.safetensors OUT/lut4/data.blif --certificate OUT/proof");
     let root = work.path("out").display().to_string();
     let all = work.hashes("out").into_iter().map(|(path, hash)| (path.replace(&root, ""), hash));
     // Wall-clock times are in files of their own, and in the checkpoint's history of epochs.
