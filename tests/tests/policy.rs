@@ -61,9 +61,10 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Modules that may be unsafe: machine code, memory maps, instructions of some processors.
-const UNSAFE: [&str; 5] = [
+const UNSAFE: [&str; 6] = [
     "backends/src/sim/isa.rs",
     "backends/src/sim/jit/exec.rs",
+    "backends/src/sim/memory.rs",
     "frontend/src/data/mapped.rs",
     "frontend/src/train/simd.rs",
     "tests/tests/policy.rs",
