@@ -55,7 +55,8 @@ echo "|---|---|--:|---|--:|"
 for file in "$bench"/nets/*.blif "$bench"/epfl/*.blif; do
   [ -f "$file" ] || continue
   name=$(basename "$file" .blif)
-  timeout 600 "$blc" compile -q "$file" --target lut6 -O2 --emit blif -o "$work/$name" >/dev/null
+  timeout 600 "$blc" compile -q "$file" --target lut6 -O2 --emit blif -o "$work/$name" >/dev/null ||
+    { echo "| $name, -O2 | not compiled in 600 s | | | |"; continue; }
   row "$name, -O2" "$file" "$work/$name/"*.blif
 done
 for file in "$bench"/nets/*.blif "$bench"/epfl/*.blif; do

@@ -38,6 +38,15 @@ fn files(folder: &Path) -> Files {
     entries.map(|p| (p.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&p).unwrap())).collect()
 }
 
+/// Whether a safetensors file has all the bytes that its header tells of.
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return false };
+    let Some((header, data)) = rest.split_at_checked(u64::from_le_bytes(*length) as usize) else { return false };
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap_or_default();
+    let ends = header.as_object().into_iter().flatten().filter_map(|(_, t)| t["data_offsets"][1].as_u64());
+    ends.max() == Some(data.len() as u64)
+}
+
 /// What a fault did, over all tries.
 #[derive(Default)]
 struct Tally {
@@ -65,6 +74,10 @@ impl Tally {
             } else if name == "timing.json" {
                 let whole: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
                 assert!(whole.is_ok_and(|v| v["seconds"]["total"].is_number()), "{name} is half-written");
+            } else if name == "run.safetensors" && before.get(name) != Some(bytes) {
+                // Its history has seconds, which differ.
+                assert!(is_whole(bytes), "{name} is half-written");
+                new += 1;
             } else if before.get(name) == Some(bytes) {
                 old += usize::from(after.get(name) != Some(bytes));
             } else {
