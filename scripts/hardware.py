@@ -35,7 +35,7 @@ def route(device, netlist, work):
     added = json.loads(run("python3", HERE / "harness.py", HERE.parent / "backends/targets" / f"{device}.toml", netlist, harnessed))
     # It sees no folder but its own.
     files = ["--json", harnessed.name, "--report", report.name]
-    run(*ROUTE[device], *files, "--freq", "100", "--seed", "1", "--timing-allow-fail", folder=work)
+    run(*ROUTE[device], *files, "--freq", "250", "--seed", "1", "--timing-allow-fail", folder=work)
     routed = json.loads(report.read_text())
     used = {name: cell["used"] for name, cell in routed["utilization"].items() if cell["used"]}
     fmax = [clock["achieved"] for clock in routed["fmax"].values()]

@@ -6,7 +6,7 @@ use blc_ir::{Diagnostic, Func, Module, Result};
 
 use crate::device::Device;
 use crate::names::{Language, design_name};
-use crate::{blif, codes, dot, json, rust, verilog};
+use crate::{blif, codes, dot, json, project, rust, verilog};
 
 /// The version that emitted files tell.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -26,11 +26,16 @@ pub enum Format {
     Dot,
     /// `NAME.rs`
     Rust,
+    /// `NAME_axis.v`
+    Axis,
+    /// Scripts for other tools.
+    Project,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 6] = [Self::Verilog, Self::Blif, Self::Json, Self::Blir, Self::Dot, Self::Rust];
+    pub const ALL: [Self; 8] =
+        [Self::Verilog, Self::Blif, Self::Json, Self::Blir, Self::Dot, Self::Rust, Self::Axis, Self::Project];
 
     /// As `--emit` takes it.
     pub fn name(self) -> &'static str {
@@ -41,10 +46,12 @@ impl Format {
             Self::Blir => "blir",
             Self::Dot => "dot",
             Self::Rust => "rust",
+            Self::Axis => "axis",
+            Self::Project => "project",
         }
     }
 
-    /// Of its file, without the dot.
+    /// Of its file, without the dot; of a wrapper or a project, of what it is about.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Verilog => "v",
@@ -53,6 +60,7 @@ impl Format {
             Self::Blir => "blir",
             Self::Dot => "dot",
             Self::Rust => "rs",
+            Self::Axis | Self::Project => "v",
         }
     }
 
@@ -65,6 +73,8 @@ impl Format {
             Self::Blir => "blc's own language",
             Self::Dot => "a drawing for Graphviz",
             Self::Rust => "Rust source without dependencies, `no_std`, bit-sliced",
+            Self::Axis => "an AXI4-Stream wrapper in Verilog, with backpressure",
+            Self::Project => "scripts for Vivado or nextpnr, constraints, a FuseSoC core, a VHDL component",
         }
     }
 
@@ -102,6 +112,8 @@ impl Format {
             Self::Blir => vec![file("design.blir", module.to_string())],
             Self::Dot => vec![file(&own, dot::emit(module, top(module)?)?)],
             Self::Rust => vec![file(&own, rust::emit(module, options)?)],
+            Self::Axis => vec![file(&format!("{}_axis.v", file_stem(module)), verilog::stream::emit(module, options)?)],
+            Self::Project => project::emit(module, options)?,
         })
     }
 }
@@ -115,6 +127,10 @@ pub struct Options {
     /// Whose cells lookup tables and registers become; without one they are expressions and `always` blocks in Verilog,
     /// and cells of Yosys' library in JSON.
     pub device: Option<Device>,
+    /// Bytes of the input bus of a stream wrapper; without, a whole sample at once.
+    pub bus_bytes: Option<usize>,
+    /// The clock of a project, in MHz.
+    pub clock_mhz: Option<f64>,
 }
 
 /// An emitted file.
@@ -184,7 +200,10 @@ mod tests {
         for name in ["edif", "Verilog", ""] {
             let e = Format::from_name(name).unwrap_err();
             assert_eq!(e.code.id, "BL3004");
-            assert_eq!(e.help.as_deref(), Some("the formats are `verilog`, `blif`, `json`, `blir`, `dot`, `rust`"));
+            assert_eq!(
+                e.help.as_deref(),
+                Some("the formats are `verilog`, `blif`, `json`, `blir`, `dot`, `rust`, `axis`, `project`")
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod expr;
 pub mod json;
 pub mod names;
 pub mod nets;
+pub mod project;
 pub mod rust;
 pub mod sim;
 pub mod sop;

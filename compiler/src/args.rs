@@ -1,6 +1,6 @@
 //! The command line, as clap derives it.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use blc_backends::emit::Format;
@@ -169,7 +169,9 @@ pub struct Compile {
     #[arg(short, long, value_name = "DIR", default_value = DEFAULT_DIR)]
     pub output: PathBuf,
     /// What to write besides design.blir and the reports. verilog: NAME.v and its self-checking NAME_tb.v, for xc7 also
-    /// xc7_sim.v, models of the primitives to simulate with; blif: NAME.blif; json: NAME.json for nextpnr; dot: NAME.dot for Graphviz
+    /// xc7_sim.v, models of the primitives to simulate with; blif: NAME.blif; json: NAME.json for nextpnr; axis: NAME_axis.v, an
+    /// AXI4-Stream wrapper; project: scripts for Vivado or nextpnr, constraints, a FuseSoC core, a VHDL component; rust: NAME.rs;
+    /// dot: NAME.dot for Graphviz
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "verilog,blif",
           value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| Format::from_name(&name)))]
     pub emit: Vec<Format>,
@@ -185,6 +187,12 @@ pub struct Compile {
     /// As many stages of `@default` as fit into this time from input to output, by the target's estimated delays
     #[arg(long, value_name = "NS", conflicts_with_all = ["stages", "clock"], value_parser = positive)]
     pub latency_ns: Option<f64>,
+    /// Name of the design in what is emitted [default: the model's or the file's]
+    #[arg(long, value_name = "NAME")]
+    pub top: Option<String>,
+    /// Bytes of the input bus of `--emit axis` [default: a whole sample]
+    #[arg(long, value_name = "BYTES")]
+    pub bus: Option<NonZeroU16>,
     /// Speed grade of the target [default: as its file says; xc7 and xcup: 2]
     #[arg(long, value_name = "GRADE")]
     pub speed_grade: Option<String>,

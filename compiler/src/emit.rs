@@ -5,9 +5,9 @@ use blc_backends::sim::Program;
 use blc_backends::verilog::testbench;
 use blc_ir::{Diagnostic, Func, Module, Result};
 
+use crate::args::Compile;
 use crate::load::Input;
 use crate::outputs::Outputs;
-use crate::target::Chosen;
 use crate::vectors;
 
 /// Adds the files of a format. Returns a warning where one of them cannot be.
@@ -19,11 +19,16 @@ pub fn emit(
     module: &Module,
     f: &Func,
     input: &Input,
-    target: &Chosen,
+    args: &Compile,
     outputs: &mut Outputs,
 ) -> Result<Option<Diagnostic>> {
     let made_from = vec![format!("{} sha256 {}", input.file, input.sha256)];
-    let options = Options { made_from, device: target.device.as_deref().cloned() };
+    let options = Options {
+        made_from,
+        device: args.target.device.as_deref().cloned(),
+        bus_bytes: args.bus.map(|n| n.get() as usize),
+        clock_mhz: args.clock,
+    };
     for file in format.emit(module, &options)? {
         outputs.add(file.name, file.text);
     }

@@ -6,6 +6,7 @@
 
 pub mod cell;
 mod header;
+pub mod stream;
 pub mod testbench;
 pub mod xc7;
 

@@ -64,7 +64,7 @@ pub fn hex_vectors(module: &Module, vectors: &[Vector]) -> Result<String> {
     Ok(out)
 }
 
-fn latency(f: &Func) -> Result<u64> {
+pub(super) fn latency(f: &Func) -> Result<u64> {
     match (f.clock(), f.attr("latency")) {
         (None, _) => Ok(0),
         (Some(_), Some(FuncAttr::Int(n))) => Ok(*n),

@@ -63,6 +63,9 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     let mut module = to_ir(&input, &args.input, args.parts)?;
     check_options(args, &input, &module)?;
     module.target = Some(args.target.name().to_owned());
+    if let Some(name) = &args.top {
+        module.name.clone_from(name);
+    }
     let models = args.target.device.as_deref().map_or_else(|| xc7::FILE.into(), cell::file);
     if format!("{}.v", file_stem(&module)) == models {
         // That file is the models of the primitives.
@@ -233,7 +236,7 @@ fn emit_all(
     let mut outputs = Outputs::default();
     outputs.add(DESIGN, module.to_string());
     for &format in &args.emit {
-        if let Some(warning) = emit::emit(format, module, f, input, &args.target, &mut outputs)? {
+        if let Some(warning) = emit::emit(format, module, f, input, args, &mut outputs)? {
             ui.warn(std::slice::from_ref(&warning));
             run.warnings.push(warning);
         }

@@ -110,6 +110,8 @@ fn compiled(
         clock: None,
         latency_ns: None,
         speed_grade: None,
+        top: None,
+        bus: None,
         parts: Parts::default(),
         calibrate: None,
         prune: None,
