@@ -273,7 +273,7 @@ mod tests {
             ("net = 0.75", "net = -1.0", "no time"),
             ("net = 0.75", "net = nan", "no time"),
             ("default = \"6\"", "default = \"5\"", "none of the grades"),
-            ("spread = 40", "spreads = 40", "unknown field"),
+            ("spread = 40", "spred = 40", "unknown field"),
             ("cell = \"LUT4\"", "", "missing field `cell`"),
         ];
         for (from, to, why) in wrongs {

@@ -170,7 +170,7 @@ fn core(name: &str, module: &Module, options: &Options) -> String {
     if let Some(device) = options.device.as_ref().filter(|d| cell::models(module, d).is_some()) {
         files.push(format!("{} : {{tags : [simulation]}}", cell::file(device)));
     }
-    let mut out = format!("CAPI=2:\n# Written by blc {VERSION}.\nname: ::{}:0\n", name.to_lowercase());
+    let mut out = format!("CAPI=2:\n# {name}: written by blc {VERSION}\nname: ::{}:0\n", name.to_lowercase());
     out.push_str("filesets:\n  rtl:\n    files:\n");
     for file in files {
         let _ = writeln!(out, "      - {file}");

@@ -12,7 +12,7 @@ use blc_ir::{Func, FuncAttr, FuncKind, Module, Type};
 use common::{folder, run, vectors};
 
 fn options(device: Device) -> Options {
-    Options { made_from: Vec::new(), device: Some(device) }
+    Options { device: Some(device), ..Options::default() }
 }
 
 /// A register that starts at 1 behind a table of four inputs.

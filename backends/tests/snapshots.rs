@@ -14,7 +14,8 @@ fn files(module: &Module, formats: &[Format]) -> String {
 }
 
 fn files_for(module: &Module, formats: &[Format], device: Option<Device>) -> String {
-    let options = Options { made_from: vec!["tiny.safetensors sha256:0123456789abcdef".into()], device };
+    let options =
+        Options { made_from: vec!["tiny.safetensors sha256:0123456789abcdef".into()], device, ..Options::default() };
     let mut out = String::new();
     for format in formats {
         for file in format.emit(module, &options).unwrap() {
