@@ -42,14 +42,19 @@ mnist)
   "$blc" train --data "$2" --preset mnist -o "$work/mnist.safetensors"
   "$blc" compile "$work/mnist.safetensors" --target xc7 -o "$work/out"
   python3 - "$2" "$work" <<'PY'
-import gzip, sys, pathlib, numpy as np
+import gzip, sys, pathlib
 folder, work = map(pathlib.Path, sys.argv[1:])
 def idx(stem, skip):
     path = next(folder.glob(stem + "*"))
     raw = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
-    return np.frombuffer(raw, np.uint8)[skip:]
-np.save(work / "x.npy", idx("t10k-images", 16).reshape(-1, 784))
-np.save(work / "y.npy", idx("t10k-labels", 8))
+    return raw[skip:]
+def save(name, raw, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    (work / name).write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + raw)
+images, labels = idx("t10k-images", 16), idx("t10k-labels", 8)
+save("x.npy", images, (len(labels), 784))
+save("y.npy", labels, (len(labels),))
 PY
   "$blc" sim "$work/out" --input "$work/x.npy" --labels "$work/y.npy" --output "$work/pred.npy"
   ;;

@@ -2,6 +2,7 @@
 """Places and routes nets with nextpnr and prints what was estimated beside what came out.
 
     hardware.py BLC FOLDER DEVICE NET...   NET: a model or a netlist; DEVICE: ecp5, ice40 or gowin
+    hardware.py BLC FOLDER table           the results there are, estimates made anew for the designs that were routed
 
 Each net is compiled with 2, 4 and 8 stages, put into a harness of three pins (harness.py) and routed; and so is what Yosys
 makes of the same net, from its plain Verilog of the same stages. Results are appended to FOLDER/hardware.jsonl as they
@@ -59,8 +60,40 @@ def yosys(blc, device, net, stages, work):
     return {"routed": route(device, netlist, work)}
 
 
+def table(blc, folder):
+    rows = [json.loads(line) for line in (folder / "hardware.jsonl").read_text().splitlines()]
+    routed = {(r["device"], r["net"], r["stages"], r["by"]): r for r in rows if "routed" in r}
+    print("| device | net | stages | cells | placed | FFs | placed | MHz estimated | MHz routed | Yosys: cells | FFs | MHz |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    errors = {}
+    for (device, net, stages, by), row in sorted(routed.items()):
+        if by != "ours":
+            continue
+        work, again = folder / f"{device}-{net}-{stages}-ours", folder / "estimate"
+        run(blc, "-q", "compile", work / "design.blir", "--target", device, "--emit", "blir", "-o", again)
+        estimate = json.loads((again / "report.json").read_text())["fmax_mhz"]
+
+        def placed(row):
+            used, harness = row["routed"]["used"], row["routed"]["harness"]
+            if device == "ice40":
+                return used["ICESTORM_LC"], "", row["routed"]["fmax"]
+            return used[TABLES[device]] - harness["luts"], used[REGISTERS[device]] - harness["ffs"], row["routed"]["fmax"]
+
+        cells, ffs, fmax = placed(row)
+        errors.setdefault(device, []).append(abs(estimate / fmax - 1))
+        other = routed.get((device, net, stages, "yosys"))
+        theirs = "{} | {} | {:.0f}".format(*placed(other)) if other else " | | "
+        print(f"| {device} | {net} | {stages} | {row['luts']} | {cells} | {row['ffs']} | {ffs} | {estimate:.0f} | {fmax:.0f} | {theirs} |")
+    for device, all_errors in errors.items():
+        all_errors.sort()
+        n = len(all_errors)
+        print(f"\n{device}: of {n} designs the median error of the estimated clock is {100 * all_errors[n // 2]:.0f} %, the largest {100 * all_errors[-1]:.0f} %.")
+
+
 def main(blc, folder, device, *nets):
     folder = pathlib.Path(folder)
+    if device == "table":
+        return table(blc, folder)
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "hardware.jsonl"
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
@@ -82,6 +115,6 @@ def main(blc, folder, device, *nets):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 5:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -33,7 +33,8 @@ impl Speed {
             carry: d.carry,
             carry_out: d.carry_out,
             mux: d.mux,
-            clock_to_output: d.clock_to_output,
+            // Once on each path from register to register.
+            clock_to_output: d.clock_to_output + d.worst,
             setup: d.setup,
         };
         Ok(Self { grade: grade.to_owned(), spread_percent: speeds.spread, delays })
