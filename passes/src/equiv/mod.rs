@@ -201,6 +201,7 @@ fn prove(
                 }
             }
         }
+        sweep.reorder();
         sweep.prune(stones.iter().flat_map(|s| s.1.iter().copied()));
     }
     // Each round may spend more on a question than the one before; most is settled in the first.
@@ -214,6 +215,7 @@ fn prove(
                 unite_sum(sweep, &ours, &theirs, &terms, trusted);
             }
         }
+        sweep.reorder();
         if differ(sweep) {
             return Vec::new();
         }

@@ -52,6 +52,7 @@ pub struct Sweep<'g> {
     /// Nodes in order of level.
     order: Vec<u32>,
     rank: Vec<u32>,
+    level: Vec<u32>,
     /// Nodes taken as free in a first attempt: the bits of proved sums.
     cut: Vec<bool>,
     /// Whether there is a cut node below.
@@ -97,6 +98,7 @@ impl<'g> Sweep<'g> {
             repr: (0..g.len()).map(Lit::new).collect(),
             order,
             rank,
+            level: (0..g.len()).map(|n| g.level(n)).collect(),
             cut: vec![false; g.len()],
             above_cut: vec![false; g.len()],
             lanes: (0..LANES).map(|_| Lane::new(proof)).collect(),
@@ -157,13 +159,40 @@ impl<'g> Sweep<'g> {
         if from.node() == to.node() {
             return;
         }
-        // Down in rank, as all merges go: otherwise one of them could come to stand on itself.
-        let rank = |l: Lit| self.rank[l.node()];
-        let (from, to) = if from.as_const().is_some() || rank(from) < rank(to) { (to, from) } else { (from, to) };
+        // Mostly the sum as the other design makes it takes the place of the one made here; but never the other way
+        // round a circle.
+        let (from, to) =
+            if from.as_const().is_some() || self.reach([to])[from.node()] { (to, from) } else { (from, to) };
         self.merge(from.node() as u32, to.invert_if(from.inverted()));
         if to.as_const().is_none() {
             self.cut[to.node()] = true;
         }
+    }
+
+    /// Puts nodes in order again after some were united: what a node now stands on comes before it. All other merges go
+    /// down in this order, so that none comes to stand on itself.
+    pub fn reorder(&mut self) {
+        let mut level = vec![u32::MAX; self.g.len()];
+        let mut work: Vec<u32> = self.order.clone();
+        while let Some(&n) = work.last() {
+            let own = self.resolve(Lit::new(n as usize)).node() as u32;
+            let below: &[u32] = match self.gate(own) {
+                Gate::And(a, b) | Gate::Xor(a, b) => &[a.node() as u32, b.node() as u32],
+                _ => &[],
+            };
+            let before = work.len();
+            work.extend(below.iter().filter(|&&m| level[m as usize] == u32::MAX));
+            if work.len() == before {
+                let above = below.iter().map(|&m| level[m as usize] + 1).max().unwrap_or(0);
+                (level[own as usize], level[n as usize]) = (above, above);
+                work.pop();
+            }
+        }
+        self.order.sort_by_key(|&n| (level[n as usize], n));
+        for (i, &n) in self.order.iter().enumerate() {
+            self.rank[n as usize] = i as u32;
+        }
+        self.level = level;
     }
 
     /// Nodes below some literals, through what was proved.
@@ -199,14 +228,14 @@ impl<'g> Sweep<'g> {
     /// them are asked about.
     pub fn run(&mut self, limit: u64, targets: Option<&[bool]>) {
         let mut known: FxHashMap<Gate, Lit> = FxHashMap::default();
-        let order = std::mem::take(&mut self.order);
-        for level in order.chunk_by(|&a, &b| self.g.level(a as usize) == self.g.level(b as usize)) {
+        let (order, levels) = (std::mem::take(&mut self.order), std::mem::take(&mut self.level));
+        for level in order.chunk_by(|&a, &b| levels[a as usize] == levels[b as usize]) {
             for &n in level {
                 self.hash(n, &mut known);
             }
             self.level(level, limit, targets);
         }
-        self.order = order;
+        (self.order, self.level) = (order, levels);
     }
 
     /// Finds what a node is by structure, inputs resolved.
