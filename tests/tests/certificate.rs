@@ -1,27 +1,19 @@
 //! Certificates are checked by a checker that others wrote (`dratify`): every clause follows from those before it by unit propagation, the
 //! last one is empty. The checker is shown to refuse a proof with something missing.
 
-use blc_ir::{Func, Module};
+use blc_ir::Func;
 use blc_passes::equiv::{Certificate, Options, Side, Verdict, compare};
-use blc_passes::{PassManager, Pipeline, Registry};
-use blc_tests::nets::{random_net, random_words};
+use blc_tests::nets::{self, module_of, random_net, random_words};
 use dratify::{Checker, Lit};
 
-fn module(f: &Func) -> Module {
-    let mut module = Module::new("m");
-    module.funcs.push(f.clone());
-    module
-}
-
 fn run(f: &Func, passes: &str) -> Func {
-    let mut module = module(f);
-    let pipeline = Pipeline::parse(passes, "", &Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
-    PassManager::default().run(&mut module, &pipeline, &mut ()).unwrap_or_else(|e| panic!("{:?}", e.errors));
+    let mut module = module_of(f.clone());
+    nets::run(&mut module, passes);
     module.funcs.pop().expect("a function")
 }
 
 fn certificate(a: &Func, b: &Func) -> Certificate {
-    let (x, y) = (module(a), module(b));
+    let (x, y) = (module_of(a.clone()), module_of(b.clone()));
     let options = Options { certificate: true, ..Options::default() };
     let found = compare(Side { module: &x, f: a }, Side { module: &y, f: b }, &options);
     let found = found.unwrap_or_else(|e| panic!("{e}"));
