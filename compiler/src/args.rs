@@ -72,8 +72,14 @@ pub enum Command {
     Sim(Sim),
     /// Prove that two designs compute the same, or show an input on which they differ
     Equiv(Equiv),
+    /// Show in what two designs are built differently
+    Diff(Diff),
     /// Run passes: one IR in, one IR out
     Opt(Opt),
+    /// Shrink a design on which a command fails
+    Reduce(Reduce),
+    /// Write a .blir in its canonical form, comments kept
+    Fmt(Fmt),
     /// Show the report of a compiled design
     Report(Report),
     /// List the passes and their options
@@ -350,6 +356,26 @@ pub struct Equiv {
     pub json: bool,
 }
 
+/// `blc diff`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc diff before.blir after.blir
+  blc diff blc-out other-out --json
+
+Exit codes: 0 built the same, 3 differently. Ports, counts of ops and layers, functions that only one has, and the first
+place where an output differs. Inputs and outputs are matched by name; names of values and origins do not count.")]
+pub struct Diff {
+    /// A model, a .blif, a .blir, Verilog that blc emitted, or the folder of a compiled design
+    #[arg(value_name = "A")]
+    pub first: PathBuf,
+    /// Another
+    #[arg(value_name = "B")]
+    pub second: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A number above 0.
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -390,6 +416,54 @@ pub struct Opt {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub debug: Debug,
+}
+
+/// `blc fmt`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc fmt design.blir
+  blc fmt --check design.blir
+  cat design.blir | blc fmt
+
+A file is replaced only where its canonical form is another. With --check nothing is written, and exit code 1 says that
+one of them is not in that form.")]
+pub struct Fmt {
+    /// .blir files, or `-` for standard input, which goes to standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub inputs: Vec<PathBuf>,
+    /// Write nothing; say which files are not in canonical form
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `blc reduce`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc reduce design.blir --test 'blc compile {} --target xc7 --prove -o /tmp/out'
+  blc reduce net.blif --test './shows-the-bug.sh {}' -o small.blir
+
+The command is run by `sh`, with {} as the file of a candidate (always a .blir that the verifier accepts). On the input it
+must fail; a candidate counts where it ends with the same exit code (128 and the signal's number, where a signal ends it).
+Functions, outputs, ops, inputs, operands and ones of tables go, in halves, quarters and so on, as long as it does.")]
+pub struct Reduce {
+    /// A .blir, a model, a .blif or Verilog that blc emitted
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// What fails, for `sh`; {} is the candidate's file
+    #[arg(long, value_name = "COMMAND")]
+    pub test: String,
+    /// Where the smallest design goes [default: IN.reduced.blir]
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Most candidates to try
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: u64,
+    /// Seconds after which a command is ended, and its candidate not counted
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout: u32,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `blc report`

@@ -46,6 +46,15 @@ blc_ir::codes! {
     BL4033 = UNDECIDED: "two designs of which it is not known whether they are equal",
         "No input was found on which they differ, and within the allowed effort no proof that there is none. `--conflicts` \
          allows more. What is compared may also be brought closer together: a design before and after one pass.";
+    BL4034 = NOT_FORMATTED: "a text that is not in its canonical form",
+        "`blc fmt --check` compares a `.blir` with what `blc fmt` would write: one statement a line, values numbered in program \
+         order, attributes in the order of the op. Comments stay where they are.";
+    BL4035 = NOT_FAILING: "a command that does not fail, where a failing one is needed",
+        "`blc reduce` looks for a smaller design on which the command of `--test` ends as it does on the input: with the same \
+         exit code, which is not 0. Put `! ` in front of a command that succeeds where the bug shows, or compare in a script.";
+    BL4036 = STRUCTURE: "two designs that are built differently",
+        "`blc diff` compares structure: ports, ops, their tables and what they read. Names of values and origins do not count. \
+         Designs that are built differently may compute the same; `blc equiv` proves or refutes that.";
     BL4040 = UNKNOWN_TOPIC: "nothing of that name to explain",
         "`blc explain codes` lists every code, `blc explain ops` every op of the language.";
 }

@@ -14,6 +14,7 @@ mod driver;
 mod emit;
 #[cfg(feature = "train")]
 mod icarus;
+mod interrupt;
 mod load;
 mod outputs;
 mod pipeline;
@@ -23,6 +24,7 @@ mod report;
 mod resources;
 mod samples;
 mod speed;
+mod structure;
 mod target;
 mod ui;
 mod vectors;

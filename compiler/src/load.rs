@@ -155,12 +155,13 @@ fn parse_text(text: String, path: &Path) -> Outcome<Module> {
     if errors.is_empty() { Ok(parsed.module) } else { Err(Failure::Wrong(errors)) }
 }
 
-fn is_stdin(path: &Path) -> bool {
+/// Whether a path stands for standard input.
+pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 /// How diagnostics call an input.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     if is_stdin(path) { "<stdin>".into() } else { files::display(path) }
 }
 
@@ -171,6 +172,11 @@ pub fn folder(path: &Path) -> Option<PathBuf> {
         Some(parent) if !parent.as_os_str().is_empty() => Some(parent.into()),
         _ => Some(".".into()),
     }
+}
+
+/// Reads a text as it stands.
+pub fn read_text(path: &Path) -> Outcome<String> {
+    text(bytes(path)?, &shown(path))
 }
 
 fn bytes(path: &Path) -> Outcome<Vec<u8>> {

@@ -152,7 +152,6 @@ impl Ui {
     }
 
     /// Whether a progress bar may move on stderr.
-    #[cfg(feature = "train")]
     pub fn animates(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }

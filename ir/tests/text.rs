@@ -143,3 +143,18 @@ fn a_million_ops_fit() {
     assert!(again.funcs[0].heap_bytes() < 150_000_000);
     assert_eq!(print::print(&again), text);
 }
+
+#[test]
+fn formatting_keeps_comments_where_they_were() {
+    let text = "// by hand\n\nblir 0.1 // version\n// a module\nmodule @m {\nfunc @f ( %in : bit ,\n // odd place\n %b:bit)\n\
+                ->(%y:bit){ // words\n%7=lut( %in,%b ){ table=6 }:bit\n // last\n%x = lut(%7) {table = 1} : bit return %x // r\n\
+                //none follows\n}\n}\n// end\n\n//";
+    let formatted = "// by hand\nblir 0.1  // version\n// a module\nmodule @m {\n  func @f(%in: bit, %b: bit) -> (%y: bit) {  // words\n    \
+                     // odd place\n    %0 = lut(%in, %b) {table = 0x6} : bit\n    // last\n    %x = lut(%0) {table = 0x1} : bit\n    \
+                     return %x  // r\n    //none follows\n  }\n}\n// end\n//\n";
+    let format = |text: &str| parse::format(&Source::new("t", text));
+    assert_eq!(format(text).unwrap(), formatted);
+    assert_eq!(format(formatted).unwrap(), formatted);
+    assert_eq!(format(EXAMPLE).unwrap(), EXAMPLE, "without comments it is what is printed");
+    assert_eq!(format("blir 0.1\nmodule @m { oops").unwrap_err()[0].code.id, "BL0102");
+}

@@ -30,6 +30,7 @@ pub mod pipeline;
 mod places;
 pub mod quantize;
 mod rebuild;
+pub mod reduce;
 pub mod registers;
 pub mod registry;
 mod resources;

@@ -110,6 +110,12 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     Ok(Compiled { module, outputs, table })
 }
 
+/// The design of a file, or of a folder that `blc compile` wrote, as IR.
+pub fn module_of(path: &Path) -> Outcome<Module> {
+    let file = if path.is_dir() { load::design_file(path)? } else { path.to_path_buf() };
+    to_ir(&load::read_all(&file)?, &file, Parts::default())
+}
+
 /// An input as IR, a model without the parts that are not asked for.
 pub fn to_ir(input: &Input, path: &Path, parts: Parts) -> Outcome<Module> {
     let Parts { no_encoder, no_head, no_scores } = parts;

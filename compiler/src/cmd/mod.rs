@@ -2,12 +2,15 @@
 
 pub mod compile;
 pub mod completions;
+pub mod diff;
 pub mod equiv;
 pub mod explain;
+pub mod fmt;
 pub mod opt;
 pub mod passes;
 #[cfg(feature = "train")]
 pub mod quickstart;
+pub mod reduce;
 pub mod report;
 pub mod sim;
 #[cfg(feature = "train")]

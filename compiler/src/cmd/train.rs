@@ -1,8 +1,6 @@
 //! `blc train`: data in, a frozen model out.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use blc_frontend::data::Dataset;
 use blc_frontend::files;
@@ -10,6 +8,7 @@ use blc_frontend::train::{Config, RunOptions, TrainReport, train};
 use blc_ir::diag::Source;
 
 use crate::args::Train;
+use crate::interrupt;
 use crate::outputs;
 use crate::progress::{Progress, percent};
 use crate::ui::{self, Outcome, Ui};
@@ -44,7 +43,7 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
     let options = RunOptions {
         checkpoint: args.checkpoint.clone(),
         resume: args.checkpoint.clone().filter(|_| args.resume),
-        stop: Some(stop_on_interrupt(ui)),
+        stop: Some(interrupt::flag(ui)),
     };
     let mut progress = Progress::new(ui);
     let trained = train(&data, &config, &mut progress, &options);
@@ -55,23 +54,6 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
         ui.data(table(&trained.report, &args.output))?;
     }
     Ok(())
-}
-
-/// Becomes true with the first Ctrl-C; the second ends the process.
-fn stop_on_interrupt(ui: &Ui) -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (flag, ui_of_handler) = (Arc::clone(&stop), *ui);
-    let set = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            // 128 + SIGINT, as shells have it.
-            std::process::exit(130);
-        }
-        ui_of_handler.say("stopping after this step; once more to end at once");
-    });
-    if let Err(e) = set {
-        ui.detail(format_args!("Ctrl-C will end at once: {e}"));
-    }
-    stop
 }
 
 /// How the run came out.

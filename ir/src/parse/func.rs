@@ -64,6 +64,7 @@ type ResultPort = (String, Type, Range<usize>);
 
 impl<'a> Parser<'a> {
     pub(super) fn func(&mut self) -> Parse<()> {
+        self.line();
         let kind = if self.eat_word("func") {
             FuncKind::Func
         } else if self.eat_word("hw.module") {
@@ -92,8 +93,10 @@ impl<'a> Parser<'a> {
                 self.recover(|p| p.token.tok == Tok::Value || p.is_word(end) || p.is_mark(b'}'));
             }
         }
+        self.line();
         self.word(end)?;
         self.results(&mut scope, results)?;
+        self.line();
         self.mark(b'}')?;
         self.resolve(&mut scope);
         if self.errors.len() > errors {

@@ -14,6 +14,7 @@
 //! origin   = string ["neuron" number | ":" number]
 //! ```
 
+mod format;
 mod func;
 mod lex;
 
@@ -28,6 +29,7 @@ use crate::func::OpId;
 use crate::module::{Data, Module, Origin, Resource, ResourceId};
 use crate::types::{Elem, Type};
 use crate::verify::{Subject, verify_at};
+pub use format::format;
 use lex::{Lexer, Tok, Token, unquote};
 
 /// Most errors that one call reports.
@@ -42,9 +44,20 @@ pub struct Parsed {
     resources: Vec<Range<usize>>,
     funcs: Vec<Range<usize>>,
     ops: Vec<Vec<(u32, u32)>>,
+    /// Where lines of the canonical text begin that are neither a resource nor an op.
+    frame: Vec<u32>,
 }
 
 impl Parsed {
+    /// Where each line of the canonical text begins in this one: resources, ops, and what holds them.
+    pub(crate) fn statements(&self) -> Vec<usize> {
+        let resources = self.resources.iter().map(|range| range.start);
+        let ops = self.ops.iter().flatten().map(|&(start, _)| start as usize);
+        let mut all: Vec<usize> = self.frame.iter().map(|&at| at as usize).chain(resources).chain(ops).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Where a subject stands.
     pub fn place(&self, subject: Subject) -> Option<Place> {
         let range = match subject {
@@ -95,6 +108,7 @@ pub fn parse_with_places(source: &Arc<Source>) -> Result<Parsed, Vec<Diagnostic>
             resources: Vec::new(),
             funcs: Vec::new(),
             ops: Vec::new(),
+            frame: Vec::new(),
         },
     };
     // Errors are kept in the parser; `Err` only ends a construct.
@@ -122,6 +136,11 @@ impl<'a> Parser<'a> {
     fn text(&self) -> &'a str {
         let source: &'a Source = self.source;
         &source.text[self.token.range()]
+    }
+
+    /// A line of the canonical text begins here.
+    fn line(&mut self) {
+        self.parsed.frame.push(self.token.start as u32);
     }
 
     fn bump(&mut self) -> Token {
@@ -287,6 +306,7 @@ impl<'a> Parser<'a> {
     // ---- module
 
     fn file(&mut self) -> Parse<()> {
+        self.line();
         self.word("blir")?;
         let version = self.token.range();
         if self.text() != "0.1" {
@@ -298,6 +318,7 @@ impl<'a> Parser<'a> {
                 self.recover(|p| p.token.tok == Tok::Resource || p.is_word("module"));
             }
         }
+        self.line();
         self.word("module")?;
         self.parsed.module.name = self.name(Tok::Func, "the module's @name")?.0;
         self.mark(b'{')?;
@@ -315,6 +336,7 @@ impl<'a> Parser<'a> {
                 return Err(Reported);
             }
         }
+        self.line();
         self.mark(b'}')?;
         if self.token.tok == Tok::End { Ok(()) } else { self.expected("the end of the text") }
     }
