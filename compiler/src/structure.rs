@@ -69,12 +69,11 @@ impl Structures {
         for port in &f.params {
             values[port.value.index()] = Some(self.number(format!("in {}", port.name), vec![], vec![f.ty(port.value)]));
         }
-        let mut registers = 0;
-        for id in f.op_ids().filter(|&id| loops && is_register(f.op(id).kind)) {
+        let registers = f.op_ids().filter(|&id| loops && is_register(f.op(id).kind));
+        for (i, id) in registers.enumerate() {
             let op = f.op(id);
-            let what = format!("register {registers} {}", told(module, f, op.kind));
+            let what = format!("register {i} {}", told(module, f, op.kind));
             values[op.result().index()] = Some(self.number(what, vec![], vec![f.ty(op.result())]));
-            registers += 1;
         }
         for id in order {
             let op = f.op(id);
