@@ -14,4 +14,5 @@ pub mod project;
 pub mod rust;
 pub mod sim;
 pub mod sop;
+pub mod svg;
 pub mod verilog;

@@ -82,12 +82,20 @@ pub enum Command {
     Fmt(Fmt),
     /// Show the report of a compiled design
     Report(Report),
+    /// Draw what an output is made of
+    View(View),
+    /// Begin a project
+    New(New),
+    /// Build a project: train, compile, simulate, report, nothing twice
+    Build(Build),
     /// List the passes and their options
-    Passes,
+    Passes(Passes),
     /// Explain an error code, the ops of the language, or list the codes
     Explain(Explain),
     /// Print the completions of a shell
     Completions(Completions),
+    /// Write manual pages
+    Man(Man),
 }
 
 /// `blc quickstart`
@@ -146,6 +154,9 @@ pub struct Train {
     /// Where the frozen model goes
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Print the report of the run as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where `compile` writes and `sim` and `report` read, unless told otherwise.
@@ -224,6 +235,9 @@ pub struct Compile {
     /// Points of held-out accuracy that `--prune` may take
     #[arg(long, value_name = "POINTS", requires = "prune", default_value = "0.2")]
     pub accuracy_budget: f64,
+    /// Print report.json instead of the table
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub debug: Debug,
 }
@@ -490,6 +504,87 @@ pub struct Explain {
     /// An error code, the mnemonic of an op, `ops` or `codes`
     #[arg(value_name = "CODE")]
     pub topic: String,
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc view`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc view --cone class -o cone.svg
+  blc view adder.blif --cone s --depth 3 -o cone.svg
+  blc view net.blir --cone %12 > cone.svg
+
+Boxes are ops, coloured by part (encoder, logic, head) with the function of their table or its INIT and their neuron;
+what lies beyond the depth is a stub with its name.")]
+pub struct View {
+    /// A model, a .blif, a .blir, Verilog that blc emitted, or the folder of a compiled design
+    #[arg(value_name = "DESIGN", default_value = DEFAULT_DIR)]
+    pub design: PathBuf,
+    /// An output, a part of one (`y[3]`), or any value as the .blir names it
+    #[arg(long, value_name = "OUTPUT")]
+    pub cone: String,
+    /// How many ops back from it
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub depth: NonZeroU32,
+    /// Where the picture goes, .svg [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `blc new`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc new first
+  blc build first")]
+pub struct New {
+    /// Its folder
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// `blc build`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc build
+  blc build examples/magic-gamma --json
+  blc build --force
+
+Reads blc.toml of the folder: sections [train], [compile], [simulate] and [report] with the options of `blc train`,
+`blc compile`, `blc sim` and `blc report` as keys. A step is reused where version, options, and the contents of all files it
+reads are as they were, and its outputs too.")]
+pub struct Build {
+    /// Folder of the project [default: this one]
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Reuse nothing
+    #[arg(long)]
+    pub force: bool,
+    /// Print what was made and reused, the training, the report and the simulation as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc passes`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc passes
+  blc passes --json")]
+pub struct Passes {
+    /// Print them as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `blc man`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc man ~/.local/share/man/man1")]
+pub struct Man {
+    /// Folder for the pages
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
 }
 
 /// `blc completions`

@@ -55,6 +55,12 @@ blc_ir::codes! {
     BL4036 = STRUCTURE: "two designs that are built differently",
         "`blc diff` compares structure: ports, ops, their tables and what they read. Names of values and origins do not count. \
          Designs that are built differently may compute the same; `blc equiv` proves or refutes that.";
+    BL4037 = NO_VALUE: "an output or value that the design does not have",
+        "`blc view --cone` takes an output by its name, or any value as the `.blir` names it: `%12`, `%h`; `y[3]` is the \
+         fourth part of an output `y` that is packed.";
     BL4040 = UNKNOWN_TOPIC: "nothing of that name to explain",
         "`blc explain codes` lists every code, `blc explain ops` every op of the language.";
+    BL4050 = PROJECT: "a project that cannot be built",
+        "`blc build` reads `blc.toml`: sections [train], [compile], [simulate] and [report], whose keys are the options of these \
+         commands (`sim` for [simulate]), and `output`, the folder for everything. `blc new DIR` writes one to begin with.";
 }

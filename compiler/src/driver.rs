@@ -70,13 +70,17 @@ impl Driver {
             Command::Sim(args) => cmd::sim::run(args, ui),
             Command::Equiv(args) => cmd::equiv::run(args, ui),
             Command::Diff(args) => cmd::diff::run(args, ui),
+            Command::View(args) => cmd::view::run(args, ui),
+            Command::New(args) => cmd::build::new(args, ui),
+            Command::Build(args) => cmd::build::run(args, &cli.global, ui),
             Command::Opt(args) => cmd::opt::run(args, registry, ui),
             Command::Fmt(args) => cmd::fmt::run(args, ui),
             Command::Reduce(args) => cmd::reduce::run(args, ui),
             Command::Report(args) => cmd::report::run(args, ui),
-            Command::Passes => cmd::passes::run(registry, ui),
+            Command::Passes(args) => cmd::passes::run(args, registry, ui),
             Command::Explain(args) => cmd::explain::run(args, ui),
             Command::Completions(args) => cmd::completions::run(args, ui),
+            Command::Man(args) => cmd::man::run(args, ui),
         }
     }
 }
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn help_has_examples() {
         for command in Cli::command().get_subcommands() {
-            if !["passes", "help"].contains(&command.get_name()) {
+            if command.get_name() != "help" {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.starts_with("Examples:\n  blc "), "{}", command.get_name());
             }

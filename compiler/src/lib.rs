@@ -20,6 +20,7 @@ mod outputs;
 mod pipeline;
 #[cfg(feature = "train")]
 mod progress;
+mod project;
 mod report;
 mod resources;
 mod samples;

@@ -22,6 +22,8 @@ pub enum Failure {
     Undecided(Vec<Diagnostic>),
     /// An error of `blc` itself.
     Bug(Vec<Diagnostic>),
+    /// A command that was run has said why, and ended with this exit code.
+    Told(u8),
     /// Whoever read stdout has gone: not an error.
     PipeClosed,
 }
@@ -76,6 +78,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::PipeClosed => 0,
+            Self::Told(code) => *code,
             Self::NotEqual(_) => 3,
             Self::Undecided(_) => 4,
             Self::Bug(_) => BUG,
@@ -88,7 +91,7 @@ impl Failure {
 
     fn diagnostics(&self) -> &[Diagnostic] {
         match self {
-            Self::PipeClosed => &[],
+            Self::PipeClosed | Self::Told(_) => &[],
             Self::Wrong(ds) | Self::NotEqual(ds) | Self::Undecided(ds) | Self::Bug(ds) => ds,
         }
     }
@@ -208,7 +211,7 @@ impl Ui {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 failure.diagnostics().iter().for_each(|d| self.report(d));
-                if failure.code() == BUG && self.format == ErrorFormat::Human {
+                if matches!(failure, Failure::Bug(_)) && self.format == ErrorFormat::Human {
                     self.dump(REPORT_IT);
                 }
                 ExitCode::from(failure.code())

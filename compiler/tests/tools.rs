@@ -180,3 +180,78 @@ fn diff_follows_designs_from_model_to_registers() {
     assert_eq!(differ.code, Some(3));
     assert!(differ.stdout.contains("register 0") && differ.stdout.contains("0x9"), "{}", differ.stdout);
 }
+
+#[test]
+fn view_draws_a_cone() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    work.blc("view adder.blif --cone co -o cone.svg").fine();
+    let svg = fs::read_to_string(work.path("cone.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains(">MAJ3<") && svg.contains("1 of 2 ops"), "{svg}");
+    let wrong = work.blc("view adder.blif --cone cp");
+    assert!(
+        wrong.code == Some(1) && wrong.stderr.contains("BL4037") && wrong.stderr.contains("did you mean `co`?"),
+        "{}",
+        wrong.stderr
+    );
+
+    model(Dtype::U8).write(&work.path("m.safetensors")).unwrap();
+    work.blc("compile m.safetensors --target xc7").fine();
+    let whole = work.blc("view --cone class --depth 100").fine().stdout;
+    assert!(whole.contains("class=\"encoder\"") && whole.contains("class=\"register\""), "{whole}");
+    let near = work.blc("view --cone class --depth 1").fine().stdout;
+    assert!(near.len() < whole.len() && near.contains("…"), "{near}");
+    for name in ["%100", "100"] {
+        assert!(work.blc(&format!("view --cone {name}")).fine().stdout.contains(" of 171 ops"));
+    }
+    assert!(work.blc("view --cone class[1] --depth 2").fine().stdout.contains(">class[1]<"));
+    assert!(work.blc("view --cone class[7]").stderr.contains("BL4037"));
+    assert!(work.blc("view --cone %171000").stderr.contains("BL4037"));
+}
+
+#[test]
+fn manual_pages_are_written() {
+    let work = Work::new();
+    work.blc("man pages").fine();
+    let page = |name: &str| fs::read_to_string(work.path("pages").join(name)).unwrap();
+    assert!(page("blc.1").contains("compile"));
+    let compile = page("blc-compile.1");
+    for part in ["\\-\\-target", "\\-\\-threads", "Examples"] {
+        assert!(compile.contains(part), "{part} in\n{compile}");
+    }
+}
+
+#[test]
+fn every_command_that_reports_has_json() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    let report = json(&work.blc("compile adder.blif --target xc7 --json").fine().stdout);
+    assert_eq!(report["target"], "xc7");
+    assert_eq!(report["luts"], json(&work.blc("report --json").fine().stdout)["luts"]);
+    let passes = json(&work.blc("passes --json").fine().stdout);
+    assert!(
+        passes.as_array().unwrap().iter().any(|p| p["name"] == "cover" && p["options"]["k"].is_number()),
+        "{passes}"
+    );
+    assert_eq!(json(&work.blc("explain BL4050 --json").fine().stdout)["code"], "BL4050");
+    assert_eq!(json(&work.blc("explain lut --json").fine().stdout)["operands"]["most"], 6);
+    assert!(json(&work.blc("explain codes --json").fine().stdout).as_array().unwrap().len() > 100);
+    assert_eq!(work.blc("explain BL9999 --json").code, Some(2));
+}
+
+#[test]
+fn talk_is_plain_without_a_terminal() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    let escape = |text: &str| text.contains('\u{1b}');
+    let plain = work.blc("compile adder.blif --target xc8");
+    assert!(!escape(&plain.stderr) && !escape(&work.blc("compile missing.blif --target xc7").stderr));
+    assert!(escape(&work.blc("compile missing.blif --target xc7 --color always").stderr));
+    // Progress bars are for terminals alone.
+    let reduced = work.blc_with(&["reduce", "adder.blif", "--test", "grep -q 0xe8 {} && exit 1; exit 0"], "").fine();
+    assert!(
+        !escape(&reduced.stderr) && reduced.stderr.lines().count() == 2 && reduced.stdout.is_empty(),
+        "{}",
+        reduced.stderr
+    );
+}

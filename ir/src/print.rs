@@ -45,6 +45,17 @@ pub fn value_text(f: &Func, v: Value) -> String {
     text
 }
 
+/// The value that the text form names so, without the `%`.
+pub fn value_of(f: &Func, name: &str) -> Option<Value> {
+    let names = Names::new(f);
+    let number = name.parse::<u32>().ok().filter(|&n| n != u32::MAX);
+    let is = |&v: &Value| match names.names.get(&v) {
+        Some(own) => *own == name,
+        None => number == Some(names.numbers[v.index()]),
+    };
+    (0..f.value_count()).map(Value::new).find(is)
+}
+
 /// Whether a name stands without quotes.
 pub fn is_plain_name(name: &str) -> bool {
     let mut bytes = name.bytes();

@@ -42,6 +42,8 @@ pub struct Compiled {
     pub outputs: Outputs,
     /// The report's table.
     pub table: String,
+    /// The report itself.
+    pub json: String,
 }
 
 /// Compiles and writes.
@@ -50,8 +52,10 @@ pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
     let input = load::read(&args.input)?;
     let compiled = compile(args, input, start, registry, ui)?;
     compiled.outputs.write(&args.output)?;
-    if !ui.is_quiet() {
-        ui.data(compiled.table)?;
+    match args.json {
+        true => ui.data(compiled.json)?,
+        false if !ui.is_quiet() => ui.data(compiled.table)?,
+        false => {}
     }
     let names: Vec<_> = compiled.outputs.names().collect();
     ui.say(format_args!("wrote {} to {}", names.join(", "), files::display(&args.output)));
@@ -103,11 +107,11 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     };
 
     let emitting = Instant::now();
-    let (mut outputs, table) = emit_all(args, &input, &module, run, proof, speed, ui)?;
+    let (mut outputs, table, json) = emit_all(args, &input, &module, run, proof, speed, ui)?;
     seconds.emit = emitting.elapsed().as_secs_f64();
     seconds.total = start.elapsed().as_secs_f64();
     outputs.add(TIMING, seconds.to_json());
-    Ok(Compiled { module, outputs, table })
+    Ok(Compiled { module, outputs, table, json })
 }
 
 /// The design of a file, or of a folder that `blc compile` wrote, as IR.
@@ -235,7 +239,7 @@ fn emit_all(
     proof: Option<Proof>,
     speed: Speed,
     ui: &Ui,
-) -> Outcome<(Outputs, String)> {
+) -> Outcome<(Outputs, String, String)> {
     let Some(f) = module.top() else {
         return Err(Diagnostic::error(&NO_FUNCTION, "the input has no function").into());
     };
@@ -251,6 +255,6 @@ fn emit_all(
     let report = Report::new(input, &args.target, module, f, &run, names, speed)?.signed(proof);
     let json = report.to_json();
     let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
-    outputs.add(REPORT, json);
-    Ok((outputs, table))
+    outputs.add(REPORT, json.as_str());
+    Ok((outputs, table, json))
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use blc_ir::diag::{Code, Diagnostic};
 use blc_ir::ops::{OPS, OpInfo};
 use blc_passes::suggest;
+use serde_json::{Value, json};
 
 use crate::args::Explain;
 use crate::codes;
@@ -21,6 +22,22 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
 pub fn run(args: &Explain, ui: &Ui) -> Outcome {
     let topic = args.topic.trim();
     let code = topic.to_ascii_uppercase();
+    if args.json {
+        let records: Vec<Value> = match topic {
+            "ops" => OPS.iter().map(op_record).collect(),
+            "codes" => all().map(code_record).collect(),
+            _ => {
+                let op = OPS.iter().filter(|o| o.mnemonic == topic).map(op_record);
+                all().filter(|c| c.id == code).map(code_record).chain(op).collect()
+            }
+        };
+        let text = match records.as_slice() {
+            [] => return Err(unknown(topic, &code).into()),
+            [one] => serde_json::to_string_pretty(one),
+            all => serde_json::to_string_pretty(all),
+        };
+        return ui.data(text.unwrap_or_default() + "\n");
+    }
     let text = match topic {
         "ops" => OPS.iter().map(op).collect::<Vec<_>>().join("\n"),
         "codes" => all().map(|c| format!("{}  {}\n", c.id, c.title)).collect(),
@@ -31,6 +48,24 @@ pub fn run(args: &Explain, ui: &Ui) -> Outcome {
         },
     };
     ui.data(text)
+}
+
+fn code_record(code: &'static Code) -> Value {
+    json!({"code": code.id, "title": code.title, "explain": code.explain})
+}
+
+fn op_record(op: &OpInfo) -> Value {
+    let levels: Vec<_> = op.levels.iter().map(|l| l.name()).collect();
+    let attrs: Vec<_> = op.attrs.iter().map(|(name, expected, _)| json!({"name": name, "value": expected})).collect();
+    json!({
+        "op": op.mnemonic,
+        "levels": levels,
+        "summary": op.summary.trim(),
+        "meaning": op.meaning,
+        "operands": {"least": op.operands.0, "most": Some(op.operands.1).filter(|&n| n != usize::MAX)},
+        "results": op.results,
+        "attributes": attrs,
+    })
 }
 
 fn unknown(topic: &str, code: &str) -> Diagnostic {

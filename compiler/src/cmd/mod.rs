@@ -1,11 +1,13 @@
 //! The commands, one a file.
 
+pub mod build;
 pub mod compile;
 pub mod completions;
 pub mod diff;
 pub mod equiv;
 pub mod explain;
 pub mod fmt;
+pub mod man;
 pub mod opt;
 pub mod passes;
 #[cfg(feature = "train")]
@@ -15,3 +17,4 @@ pub mod report;
 pub mod sim;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod view;

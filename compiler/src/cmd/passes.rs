@@ -3,11 +3,22 @@
 use std::fmt::Write;
 
 use blc_passes::Registry;
+use blc_passes::registry::Entry;
+use serde_json::json;
 
+use crate::args::Passes;
 use crate::ui::{Outcome, Ui};
 
 /// Lists passes, options and defaults.
-pub fn run(registry: &Registry, ui: &Ui) -> Outcome {
+pub fn run(args: &Passes, registry: &Registry, ui: &Ui) -> Outcome {
+    if args.json {
+        let entry = |pass: &Entry| {
+            let levels: Vec<_> = pass.levels.iter().map(|l| l.name()).collect();
+            json!({"name": pass.name, "summary": pass.summary, "levels": levels, "exact": pass.exact, "options": pass.defaults()})
+        };
+        let all: Vec<_> = registry.entries().iter().map(entry).collect();
+        return ui.data(serde_json::to_string_pretty(&all).unwrap_or_default() + "\n");
+    }
     ui.data(list(registry))
 }
 

@@ -46,7 +46,7 @@ pub fn run(args: &Quickstart, registry: &Registry, ui: &Ui) -> Outcome {
     let evaluator = of_module("evaluator", &lower::to_ir(&model, MODEL, &names), Engine::Reference, &data.test)?;
     let simulator = of_module("simulator", &compiled.module, Engine::Portable, &data.test)?;
     let vectors = vectors(&compiled.module, &data, &trainer)?;
-    let Compiled { module, mut outputs, table } = compiled;
+    let Compiled { module, mut outputs, table, .. } = compiled;
     let name = file_stem(&module);
     let vectors_file = format!("{name}_vectors.hex");
     outputs.add(MODEL, bytes);
@@ -119,6 +119,7 @@ fn compiled(
         effort: blc_passes::default::EFFORT,
         input_bits: None,
         prove: false,
+        json: false,
         debug: Default::default(),
     };
     compile::compile(&options, input, start, registry, ui)

@@ -50,7 +50,9 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
     progress.finish();
     let trained = trained?;
     trained.model.write(&args.output)?;
-    if !ui.is_quiet() {
+    if args.json {
+        ui.data(serde_json::to_string_pretty(&trained.report).unwrap_or_default() + "\n")?;
+    } else if !ui.is_quiet() {
         ui.data(table(&trained.report, &args.output))?;
     }
     Ok(())
