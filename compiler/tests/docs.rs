@@ -1,4 +1,4 @@
-//! The commands of the README and of the docs, run as they stand: each `$ blc` line of a `console` block, in order, in a
+//! The commands of the README and of the book, run by a shell as they stand: each `$` line of a `console` block, in order, in a
 //! folder that holds a model, a batch with its labels and a netlist. Benchmarks are apart: they need data and time.
 
 #![cfg(feature = "train")]
@@ -8,6 +8,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use blc_frontend::data::{Dataset, Elements, Features};
 use common::{ADDER, Work};
@@ -16,8 +17,18 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The commands of a page, without what a shell would take for a comment.
-fn commands(page: &str) -> Vec<&str> {
+/// A command of a page and the exit code that it must have.
+#[derive(Debug, PartialEq)]
+struct Shown<'a> {
+    text: &'a str,
+    code: i32,
+}
+
+/// What runs elsewhere: builds of `blc` itself, and all tests.
+const ELSEWHERE: [&str; 4] = ["cargo ", "./test.sh", "scripts/", "tests/"];
+
+/// The commands of a page: the `$` lines of its `console` blocks. A comment `# exit 3: why` says another exit code than 0.
+fn commands(page: &str) -> Vec<Shown<'_>> {
     let mut console = false;
     let mut found = Vec::new();
     for line in page.lines() {
@@ -25,8 +36,12 @@ fn commands(page: &str) -> Vec<&str> {
             "```console" => console = true,
             "```" => console = false,
             command if console => {
-                let text = command.strip_prefix("$ blc ").map(|text| text.split(" #").next().unwrap_or(text).trim());
-                found.extend(text);
+                let Some(text) = command.strip_prefix("$ ") else { continue };
+                let (text, comment) = text.split_once(" #").unwrap_or((text, ""));
+                let code = comment.trim().strip_prefix("exit ").map_or("0", |c| c.split(':').next().unwrap_or(c));
+                if !ELSEWHERE.iter().any(|e| text.starts_with(e)) {
+                    found.push(Shown { text: text.trim(), code: code.trim().parse().unwrap() });
+                }
             }
             _ => {}
         }
@@ -57,6 +72,22 @@ fn work() -> Work {
     work
 }
 
+/// Runs a command as a shell does, with this `blc`.
+fn shell(work: &Work, command: &str) -> (Option<i32>, String) {
+    let blc = Path::new(env!("CARGO_BIN_EXE_blc")).parent().unwrap();
+    let path = format!("{}:{}", blc.display(), std::env::var("PATH").unwrap_or_default());
+    let ended = Command::new("sh").args(["-c", command]).current_dir(work.path("")).env("PATH", path).output().unwrap();
+    let said = [ended.stdout, ended.stderr].concat();
+    (ended.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn commands_are_found() {
+    let page = "$ blc no\n```console\n$ blc a   # words\n$ cargo build\n> blc\n$ blc b | blc c   # exit 3: differ\n```\n$ blc d\n";
+    let shown = |text, code| Shown { text, code };
+    assert_eq!(commands(page), [shown("blc a", 0), shown("blc b | blc c", 3)]);
+}
+
 #[test]
 fn every_command_of_the_docs_runs() {
     let mut all = vec![root().join("README.md")];
@@ -70,10 +101,10 @@ fn every_command_of_the_docs_runs() {
         }
         let work = work();
         for command in commands {
-            let ended = work.blc(command);
-            assert_eq!(ended.code, Some(0), "{}: blc {command}\n{}{}", page.display(), ended.stdout, ended.stderr);
+            let (code, said) = shell(&work, command.text);
+            assert_eq!(code, Some(command.code), "{}: {}\n{said}", page.display(), command.text);
             ran += 1;
         }
     }
-    assert!(ran >= 4, "the README alone has four");
+    assert!(ran >= 40, "{ran} commands: the book alone has more");
 }

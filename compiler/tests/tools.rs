@@ -122,6 +122,7 @@ fn reduce_counts_only_the_same_exit_code() {
     let text = fs::read_to_string(work.path("r.blir")).unwrap();
     assert_eq!(text.matches("lut(").count(), 1, "{text}");
     assert!(text.contains("0xe8"), "{text}");
+    assert!(text.matches("const ").count() <= 1, "{text}");
 }
 
 #[test]

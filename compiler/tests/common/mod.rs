@@ -64,7 +64,12 @@ impl Work {
     /// Runs `blc` in the folder with a standard input.
     pub fn blc_with(&self, args: &[&str], stdin: &str) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_blc"));
-        command.args(args).current_dir(self.dir.path()).env_remove("NO_COLOR").env_remove("RUST_BACKTRACE");
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
+            .env_remove("RUST_BACKTRACE");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // A command that does not read its input may be gone already.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());

@@ -29,6 +29,7 @@ pub(super) const STEPS: &[(Count, Edit)] = &[
     (ops, |m, range| each(m, range, Func::op_count, |f, range| constant(f, range, 0))),
     (ops, |m, range| each(m, range, Func::op_count, |f, range| constant(f, range, 1))),
     (ops, |m, range| each(m, range, Func::op_count, bypass)),
+    (ops, |m, range| each(m, range, Func::op_count, share)),
     (inputs, |m, range| each(m, range, |f| f.params.len(), |f, range| fix_inputs(f, range, 0))),
     (inputs, |m, range| each(m, range, |f| f.params.len(), |f, range| fix_inputs(f, range, 1))),
     (inputs, |m, range| each(m, range, |f| f.params.len(), drop_inputs)),
@@ -149,6 +150,16 @@ fn constant(f: &mut Func, range: Range<usize>, value: u64) -> bool {
 /// Ops become the first of their operands that has their type.
 fn bypass(f: &mut Func, range: Range<usize>) -> bool {
     redirect(f, range, |f, id, v| f.op(id).operands.iter().copied().find(|&operand| f.ty(operand) == f.ty(v)))
+}
+
+/// Constants become the first one of their type.
+fn share(f: &mut Func, range: Range<usize>) -> bool {
+    let constants = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Const { .. }));
+    let constants: Vec<(Type, Value)> = constants.map(|(_, op)| (f.ty(op.result()), op.result())).collect();
+    redirect(f, range, |f, id, v| {
+        let first = constants.iter().find(|(ty, _)| *ty == f.ty(v)).map(|(_, first)| *first);
+        first.filter(|&first| first != v && matches!(f.op(id).kind, OpKind::Const { .. }))
+    })
 }
 
 /// Inputs become constants.
