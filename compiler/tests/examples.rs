@@ -66,7 +66,7 @@ fn mnist_ecp5() {
         // A bar at the height of the class.
         let pixels =
             labels.iter().flat_map(|&y| (0..28 * 28).map(move |p| if p / 28 / 2 == usize::from(y) { 255 } else { 0 }));
-        let pixels: Vec<u8> = pixels.map(|p: u8| if next() % 40 == 0 { 128 } else { p }).collect();
+        let pixels: Vec<u8> = pixels.map(|p: u8| if next().is_multiple_of(40) { 128 } else { p }).collect();
         let size = |n: u32| n.to_be_bytes();
         let images = [&[0, 0, 8, 3], &size(samples), &size(28), &size(28), pixels.as_slice()].concat();
         work.write(&format!("data/{part}-images-idx3-ubyte"), images);

@@ -26,15 +26,49 @@ fn fits(expression: &str, allowed: &BTreeSet<String>) -> bool {
     plain.split(" AND ").all(|part| part.split(" OR ").any(|licence| allowed.contains(licence.trim())))
 }
 
-#[test]
-fn licences_and_sources() {
+fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"])
         .current_dir(root())
         .output()
         .expect("cargo");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// What a registry wants to know of a crate, and that it finds the other ones there.
+#[test]
+fn crates_can_be_published() {
+    let metadata = metadata();
+    let ours = metadata["packages"].as_array().expect("packages").iter().filter(|p| p["source"].is_null());
+    let (mut published, mut kept) = (Vec::new(), Vec::new());
+    for package in ours {
+        let name = package["name"].as_str().expect("a name");
+        if package["publish"].is_array() {
+            kept.push(name);
+            continue;
+        }
+        published.push(name);
+        for key in ["description", "license", "repository", "readme"] {
+            assert!(package[key].as_str().is_some_and(|text| !text.is_empty()), "{name} has no {key}");
+        }
+        for key in ["keywords", "categories"] {
+            let count = package[key].as_array().map_or(0, Vec::len);
+            assert!((1..=5).contains(&count), "{name} has {count} {key}");
+        }
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let inner = dependency["name"].as_str().is_some_and(|n| n.starts_with("blc"));
+            assert!(!inner || dependency["req"] != "*", "{name} says no version of {}", dependency["name"]);
+        }
+    }
+    published.sort_unstable();
+    assert_eq!(published, ["blc", "blc-backends", "blc-frontend", "blc-ir", "blc-passes"]);
+    assert!(kept.contains(&"blc-tests"), "{kept:?}");
+}
+
+#[test]
+fn licences_and_sources() {
+    let metadata = metadata();
     let (allowed, mut seen) = (allowed(), 0);
     for package in metadata["packages"].as_array().expect("packages") {
         let (name, licence) = (&package["name"], package["license"].as_str().unwrap_or(""));
