@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 need=()
-for pair in iverilog:iverilog verilator:verilator yosys:yosys berkeley-abc:berkeley-abc make:make python3:python3; do
+for pair in iverilog:iverilog verilator:verilator yosys:yosys berkeley-abc:berkeley-abc make:make python3:python3 script:bsdutils; do
   command -v "${pair%%:*}" >/dev/null || need+=("${pair##*:}")
 done
 python3 -c 'import ensurepip' 2>/dev/null || need+=(python3-venv)

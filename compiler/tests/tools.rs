@@ -256,3 +256,30 @@ fn talk_is_plain_without_a_terminal() {
         reduced.stderr
     );
 }
+
+/// Runs `blc` on a terminal of its own; what it writes there.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(work: &Work, args: &str, vars: &[(&str, &str)]) -> String {
+    let command = format!("'{}' {args}", env!("CARGO_BIN_EXE_blc"));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).current_dir(work.path("")).env("TERM", "xterm").env_remove("NO_COLOR");
+    let ended = script.envs(vars.iter().copied()).stdin(std::process::Stdio::null()).output().unwrap();
+    String::from_utf8_lossy(&ended.stdout).into_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn terminals_get_colours_and_progress() {
+    let work = Work::new();
+    work.write("adder.blif", ADDER);
+    let wrong = "compile missing.blif --target xc7";
+    assert!(on_a_terminal(&work, wrong, &[]).contains("\u{1b}["));
+    for var in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let said = on_a_terminal(&work, wrong, &[var]);
+        assert!(said.contains("BL1001") && !said.contains('\u{1b}'), "{var:?}: {said:?}");
+    }
+    assert!(!on_a_terminal(&work, &format!("{wrong} --color never"), &[]).contains('\u{1b}'));
+    let reduce = "reduce adder.blif --test 'grep -q 0xe8 {} && exit 1; exit 0'";
+    assert!(on_a_terminal(&work, reduce, &[]).contains("candidates  "));
+    assert!(!on_a_terminal(&work, &format!("{reduce} --quiet"), &[]).contains("candidates"));
+}
