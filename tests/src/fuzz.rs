@@ -60,8 +60,20 @@ fn blir(bytes: &[u8]) {
         let printed = module.to_string();
         let again = parse::parse(&Source::new("printed", &printed)).unwrap_or_else(|e| panic!("{}\n{printed}", e[0]));
         same(&again.to_string(), &printed, "printed, parsed, printed");
+        formatted(&text(bytes), &printed);
         let _ = verify::verify(&module);
     }
+}
+
+/// A text that can be read, with its comments: formatted it says the same, keeps them, and stays as it is.
+fn formatted(before: &str, printed: &str) {
+    let format = |text: &str| {
+        parse::format(&Source::new("fuzz", text)).unwrap_or_else(|e| panic!("read, but not formatted: {}", e[0]))
+    };
+    let once = format(before);
+    same(&format(&once), &once, "formatted twice");
+    let module = parse::parse(&Source::new("formatted", &once)).unwrap_or_else(|e| panic!("{}\n{once}", e[0]));
+    same(&module.to_string(), &printed.to_owned(), "formatted, parsed, printed");
 }
 
 /// A model file: what is read is valid, lowers to valid IR, and is written as it was.

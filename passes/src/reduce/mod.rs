@@ -10,6 +10,7 @@ mod edit;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
+use blc_ir::module::Origin;
 use blc_ir::{Level, Module, OpKind, verify};
 use rustc_hash::{FxHashSet, FxHasher};
 
@@ -92,9 +93,13 @@ struct Shrink<'a> {
     test: &'a mut dyn FnMut(&str, &Size) -> Answer,
 }
 
-/// Shrinks a module that has the property. `test` gets the text of each candidate and the size of the best so far; it is
+/// Shrinks a module that has the property; its resources go into the text. `test` gets the text of each candidate and the size of the best so far; it is
 /// asked at most `limit` times.
-pub fn reduce(module: Module, limit: u64, test: &mut dyn FnMut(&str, &Size) -> Answer) -> Reduced {
+pub fn reduce(mut module: Module, limit: u64, test: &mut dyn FnMut(&str, &Size) -> Answer) -> Reduced {
+    // Its text is all there is of a candidate.
+    for resource in module.resources.iter_mut().filter(|resource| resource.data.is_some()) {
+        resource.origin = Origin::Inline;
+    }
     let size = Size::of(&module, &module.to_string());
     let mut shrink = Shrink { best: module, size, seen: FxHashSet::default(), tries: 0, limit, stopped: false, test };
     shrink.expand();
