@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 venv=${1:-.venv}
 [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/python" -c 'import torchlogix' 2>/dev/null || "$venv/bin/pip" install -q torchlogix==0.2.2
-cargo build --release -q -p blc-frontend --example step_time --locked
+# Together, so that both are built with the same features, and nothing twice.
+cargo build --release -q -p blc -p blc-frontend --bin blc --example step_time --locked
 ours=${CARGO_TARGET_DIR:-target}/release/examples/step_time
 field() { sed -n "s/.*\"$1\": \"\{0,1\}\([0-9.]*\).*/\1/p"; }
 echo '| model | PyTorch ms | MB | blc ms | MB | times faster |'

@@ -66,6 +66,9 @@ pub enum Command {
     /// Train a network of lookup tables
     #[cfg(feature = "train")]
     Train(Train),
+    /// Train and compile many configurations, and compare accuracy with area
+    #[cfg(feature = "train")]
+    Sweep(Sweep),
     /// Compile a model or netlist for a target
     Compile(Compile),
     /// Run a compiled design on a batch of samples
@@ -151,12 +154,61 @@ pub struct Train {
     /// Go on from the checkpoint
     #[arg(long, requires = "checkpoint")]
     pub resume: bool,
+    /// Write a line of JSON an epoch, and one for the run, to this file
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// Draw accuracy and loss over the epochs into this SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
     /// Where the frozen model goes
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Print the report of the run as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `blc sweep`
+#[cfg(feature = "train")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc sweep sweep.toml -o sweep
+  blc sweep sweep.toml -o sweep --list | parallel
+  blc sweep sweep.toml -o sweep --collect
+
+A sweep is a TOML file:
+  data = \"digits\"                       # as for `blc train --data`
+  preset = \"digits\"                     # or config = \"model.toml\": what is varied
+  compile = [\"--target\", \"xc7\"]         # options of `blc compile`
+  [grid]                                # every combination is a run
+  seed = [1, 2, 3]
+  \"layers.0.nodes\" = [300, 600]
+or, instead of [grid], random choices:
+  [random]
+  runs = 20
+  seed = 1
+  [random.keys]
+  \"layers.0.nodes\" = { from = 100, to = 3000, log = true, multiple = 10 }
+  \"node.kind\" = [\"dwn\", \"light\"]
+
+Runs that are done are not done again. results.csv and results.svg compare validation accuracy (hard; test samples are
+not read) with the sites of the compiled design, encoder and head in.")]
+pub struct Sweep {
+    /// The sweep, a TOML file
+    #[arg(value_name = "SWEEP")]
+    pub plan: PathBuf,
+    /// Folder for runs and results
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Run nothing: print a command line for each run that is not done, for a scheduler
+    #[arg(long, conflicts_with_all = ["only", "collect"])]
+    pub list: bool,
+    /// Do only this run
+    #[arg(long, value_name = "RUN", conflicts_with = "collect")]
+    pub only: Option<String>,
+    /// Run nothing: compare what is done
+    #[arg(long)]
+    pub collect: bool,
 }
 
 /// Where `compile` writes and `sim` and `report` read, unless told otherwise.

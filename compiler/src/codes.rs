@@ -58,6 +58,9 @@ blc_ir::codes! {
     BL4037 = NO_VALUE: "an output or value that the design does not have",
         "`blc view --cone` takes an output by its name, or any value as the `.blir` names it: `%12`, `%h`; `y[3]` is the \
          fourth part of an output `y` that is packed.";
+    BL4080 = SWEEP: "a sweep that cannot be",
+        "A sweep is a TOML file with `data`, `preset` or `config`, `compile`, and either `[grid]` or `[random]`; the keys it varies \
+         are those of a configuration, such as `encoder.bits` or `layers.0.nodes`.";
     BL4040 = UNKNOWN_TOPIC: "nothing of that name to explain",
         "`blc explain codes` lists every code, `blc explain ops` every op of the language.";
     BL4050 = PROJECT: "a project that cannot be built",

@@ -66,6 +66,8 @@ impl Driver {
             Command::Quickstart(args) => cmd::quickstart::run(args, registry, ui),
             #[cfg(feature = "train")]
             Command::Train(args) => cmd::train::run(args, ui),
+            #[cfg(feature = "train")]
+            Command::Sweep(args) => cmd::sweep::run(args, registry, ui),
             Command::Compile(args) => cmd::compile::run(args, registry, ui),
             Command::Sim(args) => cmd::sim::run(args, ui),
             Command::Equiv(args) => cmd::equiv::run(args, ui),

@@ -16,8 +16,12 @@ mod emit;
 mod icarus;
 mod interrupt;
 mod load;
+#[cfg(feature = "train")]
+mod metrics;
 mod outputs;
 mod pipeline;
+#[cfg(feature = "train")]
+mod plot;
 #[cfg(feature = "train")]
 mod progress;
 mod project;

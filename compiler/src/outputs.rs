@@ -23,6 +23,12 @@ impl Outputs {
         self.files.push((name, bytes));
     }
 
+    /// What a file holds.
+    #[cfg(feature = "train")]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.files.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice())
+    }
+
     /// The names, in order of addition.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|(name, _)| name.as_str())

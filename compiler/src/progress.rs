@@ -30,16 +30,16 @@ impl<'a> Progress<'a> {
 }
 
 impl Observer for Progress<'_> {
-    fn start(&mut self, plan: &RunPlan) {
+    fn start(&mut self, plan: &RunPlan, done: &[EpochReport]) {
         self.ui.detail(format_args!(
             "{} tables, {} parameters, {} epochs of {} steps",
             plan.nodes, plan.parameters, plan.epochs, plan.steps
         ));
         self.bar.set_length((plan.epochs * plan.steps) as u64);
-        self.bar.set_position((plan.done * plan.steps) as u64);
+        self.bar.set_position((done.len() * plan.steps) as u64);
         self.bar.set_message("first epoch");
         self.bar.reset_eta();
-        self.epoch = plan.done;
+        self.epoch = done.len();
         self.plan = Some(*plan);
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use blc_frontend::data::{Dataset, Features, Split};
 use blc_frontend::train::config::*;
-use blc_frontend::train::{Config, Observer, RunOptions, RunPlan, train};
+use blc_frontend::train::{Config, EpochReport, Observer, RunOptions, RunPlan, train};
 
 const INPUTS: usize = 2352;
 const BATCH: usize = 128;
@@ -29,7 +29,7 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn start(&mut self, _: &RunPlan) {
+    fn start(&mut self, _: &RunPlan, _: &[EpochReport]) {
         self.last = (cpu(), Instant::now());
     }
     fn step(&mut self, step: usize, _: f32) {

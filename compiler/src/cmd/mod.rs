@@ -16,5 +16,7 @@ pub mod reduce;
 pub mod report;
 pub mod sim;
 #[cfg(feature = "train")]
+pub mod sweep;
+#[cfg(feature = "train")]
 pub mod train;
 pub mod view;

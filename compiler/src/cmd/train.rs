@@ -9,6 +9,7 @@ use blc_ir::diag::Source;
 
 use crate::args::Train;
 use crate::interrupt;
+use crate::metrics::{Metrics, curves};
 use crate::outputs;
 use crate::progress::{Progress, percent};
 use crate::ui::{self, Outcome, Ui};
@@ -18,7 +19,8 @@ const MAX_CONFIG: u64 = 1 << 20;
 
 /// Trains and writes the model.
 pub fn run(args: &Train, ui: &Ui) -> Outcome {
-    for path in [Some(&args.output), args.checkpoint.as_ref()].into_iter().flatten() {
+    let beside = [&args.checkpoint, &args.metrics, &args.plot].map(Option::as_ref);
+    for path in [Some(&args.output)].into_iter().chain(beside).flatten() {
         outputs::check(path)?;
     }
     let data = Dataset::open(&args.data)?;
@@ -44,12 +46,18 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
         checkpoint: args.checkpoint.clone(),
         resume: args.checkpoint.clone().filter(|_| args.resume),
         stop: Some(interrupt::flag(ui)),
+        leave_test: false,
     };
-    let mut progress = Progress::new(ui);
-    let trained = train(&data, &config, &mut progress, &options);
+    let mut observers = (Progress::new(ui), Metrics::new(args.metrics.as_deref())?);
+    let trained = train(&data, &config, &mut observers, &options);
+    let (progress, metrics) = observers;
     progress.finish();
     let trained = trained?;
     trained.model.write(&args.output)?;
+    metrics.finish(&trained.report)?;
+    if let Some(path) = &args.plot {
+        files::write_atomic(path, curves(&data.name, &trained.report).as_bytes())?;
+    }
     if args.json {
         ui.data(serde_json::to_string_pretty(&trained.report).unwrap_or_default() + "\n")?;
     } else if !ui.is_quiet() {

@@ -9,7 +9,7 @@ use super::area::Penalty;
 use super::kernel::{self, LANES, MAX_ENTRIES, MAX_FAN_IN, Row};
 use super::relax::{Corners, Relaxation};
 use super::rng::Noise;
-use super::simd::{Kernel, widest};
+use super::simd::{Kernel, Lanes, widest};
 use super::wiring::Wiring;
 
 /// Slots that a thread takes at a time where it only chooses.
@@ -40,7 +40,7 @@ struct Choose<'a> {
 
 impl Kernel for Choose<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let slots = self.index.chunks_exact(self.candidates).zip(self.scores.chunks_exact(self.candidates));
         for ((index, scores), chosen) in slots.zip(self.chosen) {
             // As one whole number, score above place, so that no branch has to guess which candidate leads.
@@ -67,12 +67,31 @@ pub fn gather(chosen: &[u32], rows: usize, lanes: usize, d_slots: &[f32]) -> Vec
         next[row as usize] += 1;
     }
     let mut d_x = vec![0f32; rows * lanes];
-    d_x.par_chunks_mut(lanes).with_min_len(ROWS).enumerate().for_each(|(row, sum)| {
-        for &slot in &readers[start[row]..start[row + 1]] {
-            sum.iter_mut().zip(&d_slots[slot as usize * lanes..][..lanes]).for_each(|(s, d)| *s += d);
-        }
+    d_x.par_chunks_mut(lanes * ROWS).enumerate().for_each(|(i, d_x)| {
+        widest(Gather { start: &start[i * ROWS..], readers: &readers, d_slots, lanes, d_x });
     });
     d_x
+}
+
+struct Gather<'a> {
+    /// Of each row, where its readers begin; and where those of the row behind the last do.
+    start: &'a [usize],
+    readers: &'a [u32],
+    d_slots: &'a [f32],
+    lanes: usize,
+    d_x: &'a mut [f32],
+}
+
+impl Kernel for Gather<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (sum, range) in self.d_x.chunks_exact_mut(self.lanes).zip(self.start.windows(2)) {
+            for &slot in &self.readers[range[0]..range[1]] {
+                let d = &self.d_slots[slot as usize * self.lanes..][..self.lanes];
+                sum.iter_mut().zip(d).for_each(|(s, d)| *s += d);
+            }
+        }
+    }
 }
 
 /// What a chunk's work needs to know of its layer and step.
@@ -110,7 +129,7 @@ pub struct Forward<'a, X> {
     pub shape: Shape<'a>,
     /// The chunk's first table.
     pub first: usize,
-    /// The values below, `[rows + 1, words]`, the last row zeros.
+    /// The values below, `[rows + 1, words]`, the last row zeros; of numbers `[rows, words]`.
     pub x: &'a [X],
     /// `[tables, parameters]`.
     pub theta: &'a [f32],
@@ -122,7 +141,7 @@ pub struct Forward<'a, X> {
 
 impl Kernel for Forward<'_, u64> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
         let (mut scratch, mut corners) = (relaxation.scratch(), Corners::new(k));
@@ -138,16 +157,16 @@ impl Kernel for Forward<'_, u64> {
             };
             for node in table * share..(table + 1) * share {
                 let y = &mut self.y[node / per_group * words * LANES..][..words * LANES];
-                for (word, y) in y.chunks_exact_mut(LANES).enumerate() {
+                for (word, y) in y.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                     let mut inputs = [0; MAX_FAN_IN];
                     for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
                         *input = self.x[row as usize * words + word];
                     }
                     if self.shape.hard {
-                        kernel::add_bits(kernel::lookup(&hard, &inputs[..k]), y);
+                        L::add_bits(kernel::lookup(&hard, &inputs[..k]), y);
                     } else {
-                        let at = kernel::addresses(&inputs[..k]);
-                        y.iter_mut().zip(at).for_each(|(y, a)| *y += corners.value[a as usize]);
+                        let value = L::select(&corners.value, k, &L::addresses(&inputs[..k]));
+                        y.iter_mut().zip(value).for_each(|(y, value)| *y += value);
                     }
                 }
             }
@@ -161,7 +180,7 @@ pub struct Backward<'a, X> {
     pub shape: Shape<'a>,
     /// The chunk's first table.
     pub first: usize,
-    /// The values below, `[rows + 1, words]`, the last row zeros.
+    /// The values below, `[rows + 1, words]`, the last row zeros; of numbers `[rows, words]`.
     pub x: &'a [X],
     /// `[tables, parameters]`.
     pub theta: &'a [f32],
@@ -181,7 +200,7 @@ pub struct Backward<'a, X> {
 
 impl Kernel for Backward<'_, u64> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<L: Lanes>(mut self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n, entries) = (relaxation.fan_in(), relaxation.parameters(), 1 << relaxation.fan_in());
         let (learns, below) = (!self.d_scores.is_empty(), !self.d_slots.is_empty());
@@ -203,7 +222,7 @@ impl Kernel for Backward<'_, u64> {
                     for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
                         *input = self.x[row as usize * words + word];
                     }
-                    let at = kernel::addresses(&inputs[..k]);
+                    let at = L::addresses(&inputs[..k]);
                     for (&a, g) in at.iter().zip(grad) {
                         d_value[a as usize] += g;
                     }
@@ -212,10 +231,8 @@ impl Kernel for Backward<'_, u64> {
                     }
                     for (j, slopes) in corners.slopes.iter().enumerate() {
                         let slot = node * k + j;
-                        let mut d_slot = [0.0; LANES];
-                        for i in 0..LANES {
-                            d_slot[i] = grad[i] * slopes[at[i] as usize];
-                        }
+                        let mut d_slot = L::select(slopes, k, &at);
+                        d_slot.iter_mut().zip(grad).for_each(|(d, g)| *d *= g);
                         if below {
                             self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(&d_slot);
                         }

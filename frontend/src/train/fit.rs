@@ -39,6 +39,8 @@ pub struct RunOptions {
     pub resume: Option<PathBuf>,
     /// Once true, the run ends after the step it is in and returns the best model so far.
     pub stop: Option<Arc<AtomicBool>>,
+    /// Whether the test samples are not read.
+    pub leave_test: bool,
 }
 
 /// A finished run.
@@ -59,6 +61,7 @@ pub struct Trained {
 /// another run, `BL1306` a loss that is not a number, and those of writing a file.
 pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, options: &RunOptions) -> Result<Trained> {
     let started = Instant::now();
+    keep_memory();
     config.check(data)?;
     check(data)?;
     let mut run = Run::new(data, config)?;
@@ -72,7 +75,8 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
     let parameters = run.parameters().iter().map(|(_, p)| p.len()).sum();
     let nodes = run.network.nodes();
     let done = run.progress.history.len();
-    observer.start(&RunPlan { epochs: config.epochs, done, steps: run.steps_per_epoch(), nodes, parameters });
+    let plan = RunPlan { epochs: config.epochs, steps: run.steps_per_epoch(), nodes, parameters };
+    observer.start(&plan, &run.progress.history);
     let stopped = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
     let mut interrupted = false;
     for _ in done..config.epochs {
@@ -94,7 +98,7 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
     checkpoint::restore(&run.parameters(), &best.values)?;
     let model = run.freeze()?;
     let (mut test_hard, mut test_soft) = (None, None);
-    if !interrupted && !data.test.is_empty() {
+    if !interrupted && !options.leave_test && !data.test.is_empty() {
         let all: Vec<u32> = (0..data.test.len() as u32).collect();
         let (hard, soft) = run.accuracy(&model, &data.test, &all)?;
         (test_hard, test_soft) = (Some(hard), Some(soft));
@@ -115,6 +119,12 @@ pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, optio
         epochs: run.progress.history,
     };
     Ok(Trained { model, report })
+}
+
+/// Each step takes and gives back tensors of megabytes. Once a block of this size was given back, glibc serves those from
+/// memory that it keeps (mallopt(3), on the dynamic threshold): without, half of a step is page faults.
+fn keep_memory() {
+    drop(std::hint::black_box(vec![0u8; 31 << 20]));
 }
 
 struct Run<'a> {

@@ -22,7 +22,7 @@ pub fn words(fan_in: usize) -> usize {
 }
 
 /// Byte `i` of entry `b` is bit `i` of `b`.
-static SPREAD: [u64; 256] = {
+pub static SPREAD: [u64; 256] = {
     let mut table = [0; 256];
     let mut b = 0;
     while b < 256 {
@@ -35,37 +35,6 @@ static SPREAD: [u64; 256] = {
     }
     table
 };
-
-/// The table address that each sample of the block selects; `inputs` holds one word for each of at most eight inputs.
-#[inline(always)]
-pub fn addresses(inputs: &[u64]) -> [u8; LANES] {
-    let mut out = [0; LANES];
-    for (byte, eight) in out.chunks_exact_mut(8).enumerate() {
-        let mut a = 0;
-        for (j, word) in inputs.iter().enumerate() {
-            a |= SPREAD[(word >> (8 * byte)) as usize & 255] << j;
-        }
-        eight.copy_from_slice(&a.to_le_bytes());
-    }
-    out
-}
-
-/// Adds the bits of a word to the block's numbers.
-#[inline(always)]
-pub fn add_bits(word: u64, row: &mut [f32]) {
-    for (byte, eight) in row.chunks_exact_mut(8).enumerate() {
-        let ones = SPREAD[(word >> (8 * byte)) as usize & 255].to_le_bytes();
-        for (f, one) in eight.iter_mut().zip(ones) {
-            *f += f32::from(one);
-        }
-    }
-}
-
-/// The bits of a block whose number is at least one half; `row` holds at most 64 numbers.
-#[inline(always)]
-pub fn from_floats(row: &[f32]) -> u64 {
-    row.iter().rev().fold(0, |word, &f| word << 1 | u64::from(f >= 0.5))
-}
 
 /// The bits of a block that exceed a threshold.
 #[inline(always)]
@@ -206,6 +175,7 @@ pub fn masked_sums(words: &[u64], row: &Row, fours: &mut [[f32; 4]], out: &mut [
 #[allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 mod tests {
     use super::super::rng::{Stream, Use};
+    use super::super::simd::{Lanes, Portable};
     use super::*;
 
     fn words(rng: &mut Stream, count: usize) -> Vec<u64> {
@@ -229,7 +199,7 @@ mod tests {
         let mut rng = Stream::new(1, Use::Init, 0);
         for k in 1..=MAX_FAN_IN {
             let (inputs, table) = (words(&mut rng, k), table(&mut rng, k));
-            let (at, hard) = (addresses(&inputs), harden(&table, |l| l > 0.0));
+            let (at, hard) = (Portable::addresses(&inputs), harden(&table, |l| l > 0.0));
             let y = lookup(&hard, &inputs);
             for i in 0..LANES {
                 let a = inputs.iter().enumerate().fold(0, |a, (j, w)| a | (w >> i & 1) << j);
@@ -245,9 +215,8 @@ mod tests {
     fn words_and_floats_are_the_same_bits() {
         for word in words(&mut Stream::new(2, Use::Init, 0), 20) {
             let mut row = [0.0; LANES];
-            add_bits(word, &mut row);
-            assert_eq!(from_floats(&row), word);
-            assert_eq!(from_floats(&row[..5]), word & 31);
+            Portable::add_bits(word, &mut row);
+            assert_eq!(Portable::at_least(&row, 0.5), word);
         }
         let column: [u8; LANES] = std::array::from_fn(|i| i as u8);
         assert_eq!(exceeds(&column, &10), u64::MAX << 11);

@@ -1,6 +1,6 @@
 //! The network in training: encoder, blocks of layers with their parameters, and the head.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use blc_ir::diag::{Diagnostic, Result};
 use candle_core::{DType, Device, Tensor};
@@ -8,12 +8,13 @@ use candle_core::{DType, Device, Tensor};
 use super::area::Penalty;
 use super::config::{self, Config, HeadKind, LayerKind, Residual};
 use super::head::Head;
-use super::kernel::{self, LANES};
+use super::kernel::{LANES, MAX_FAN_IN};
 use super::node::LutLayer;
 use super::optim::Parameter;
 use super::pool::Pool;
 use super::relax::Relaxation;
 use super::rng::{Noise, Stream, Use};
+use super::simd::{Lanes, Portable};
 use super::volume::{Field, Volume, tree_level};
 use super::wiring::Wiring;
 use super::{internal, tensors};
@@ -195,7 +196,7 @@ fn unpacked(x: &Tensor) -> candle_core::Result<Tensor> {
     let (rows, words) = x.dims2()?;
     tensors::with(x, |packed: &[i64]| {
         let mut numbers = vec![0.0; rows * words * LANES];
-        numbers.chunks_exact_mut(LANES).zip(packed).for_each(|(row, &word)| kernel::add_bits(word as u64, row));
+        numbers.as_chunks_mut().0.iter_mut().zip(packed).for_each(|(row, &word)| Portable::add_bits(word as u64, row));
         Tensor::from_vec(numbers, (rows, words * LANES), &Device::Cpu)
     })
 }
@@ -290,7 +291,7 @@ impl Builder<'_> {
         let out = self.windows(i, layer)?;
         let volume = self.volume(i)?;
         let window = volume.window(layer);
-        if window > kernel::MAX_FAN_IN {
+        if window > MAX_FAN_IN {
             let what = format!("layers[{i}].size = {}: a pool of {window} bits", layer.size);
             return Err(wrong(what).help("windows of up to 8 bits are possible: 2 by 2, or 8 of one row").into());
         }
@@ -328,6 +329,7 @@ impl Builder<'_> {
             Parameter::new(&Tensor::from_vec(numbers, shape, &Device::Cpu)?, decays, bounds)
         };
         let layer = LutLayer {
+            slots: Mutex::default(),
             bits_in: self.luts == 0 || node.sampling.is_hard(),
             hard: node.sampling.is_hard(),
             tables: parameter(theta, (tables, numbers), true, relaxation.bounds()).map_err(internal)?,

@@ -11,7 +11,7 @@
 //! Activations are `[rows, lanes]`, node-major, lanes a multiple of 64. Work is shared out by nodes, and each sum is
 //! made by one thread in a fixed order, so the number of threads does not show in the result.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape as Dims, Tensor, bail};
 use rayon::prelude::*;
@@ -19,11 +19,11 @@ use rayon::prelude::*;
 use super::area::Penalty;
 use super::chunk::{Backward, Forward, Shape, choose, gather};
 use super::config::Stabilize;
-use super::kernel::{self, LANES, Row};
+use super::kernel::{LANES, Row};
 use super::optim::Parameter;
 use super::relax::Relaxation;
 use super::rng::Noise;
-use super::simd::{Kernel, widest};
+use super::simd::{Kernel, Lanes, widest};
 use super::tensors;
 use super::wiring::Wiring;
 
@@ -52,6 +52,8 @@ pub struct LutLayer {
     pub penalty: Penalty,
     /// How gradients of the outputs are scaled.
     pub stabilize: Stabilize,
+    /// Room for the gradients of its slots, kept from step to step.
+    pub slots: Mutex<Vec<f32>>,
 }
 
 impl LutLayer {
@@ -61,7 +63,7 @@ impl LutLayer {
     /// Backpropagation leaves the parameters' gradients in the parameters. Candle's own store would add each to a tensor
     /// of zeros, with threads of its own that wait for each other spinning: half of the time of a step on a busy machine.
     pub fn apply(self: &Arc<Self>, x: &Tensor, noise: Option<Noise>) -> Result<Tensor> {
-        let op = Application { layer: Arc::clone(self), chosen: self.chosen()?, noise, input: OnceLock::new() };
+        let op = Application { layer: Arc::clone(self), chosen: self.chosen()?, noise, bits: OnceLock::new() };
         x.apply_op2(&self.tables.var, op)
     }
 
@@ -89,38 +91,22 @@ struct Application {
     layer: Arc<LutLayer>,
     chosen: Vec<u32>,
     noise: Option<Noise>,
-    input: OnceLock<Input>,
-}
-
-/// The values below and a row of zeros, kept for the backward pass.
-enum Input {
-    Bits(Vec<u64>),
-    Reals(Vec<Row>),
+    /// The bits below and a row of zeros, kept for the backward pass; nothing where the values below are numbers.
+    bits: OnceLock<Vec<u64>>,
 }
 
 impl Application {
-    fn input(&self, storage: &CpuStorage, layout: &Layout, words: usize) -> Result<&Input> {
-        let input = match storage {
-            CpuStorage::I64(_) => {
-                let x = tensors::slice::<i64>(storage, layout)?.iter().map(|&w| w as u64);
-                Input::Bits(x.chain(std::iter::repeat_n(0, words)).collect())
-            }
-            _ if self.layer.bits_in => {
-                let x = tensors::floats(storage, layout)?;
-                let mut bits = Vec::with_capacity(x.len() / LANES + words);
-                x.par_chunks(LANES).with_min_len(64).map(kernel::from_floats).collect_into_vec(&mut bits);
-                bits.resize(bits.len() + words, 0);
-                Input::Bits(bits)
-            }
-            _ => {
-                let x = tensors::floats(storage, layout)?.as_chunks::<LANES>().0;
-                let mut rows = Vec::with_capacity(x.len() + words);
-                rows.extend_from_slice(x);
-                rows.resize(x.len() + words, [0.0; LANES]);
-                Input::Reals(rows)
-            }
-        };
-        Ok(self.input.get_or_init(|| input))
+    /// Takes over the values below where they are bits.
+    fn bits(&self, storage: &CpuStorage, layout: &Layout, words: usize) -> Result<Vec<u64>> {
+        if let CpuStorage::I64(_) = storage {
+            let x = tensors::slice::<i64>(storage, layout)?.iter().map(|&w| w as u64);
+            return Ok(x.chain(std::iter::repeat_n(0, words)).collect());
+        }
+        let x = tensors::floats(storage, layout)?;
+        let mut bits = vec![0; x.len() / LANES + words];
+        let rows = x.as_chunks::<LANES>().0.par_chunks(CHUNK);
+        rows.zip(bits.par_chunks_mut(CHUNK)).for_each(|(rows, bits)| widest(Pack { rows, bits }));
+        Ok(bits)
     }
 
     /// Tables that a thread takes at a time: whole groups.
@@ -207,34 +193,53 @@ impl CustomOp2 for Application {
         };
         let mut y = vec![0f32; nodes / per_group * words * LANES];
         let (theta, shape) = (tensors::floats(tables, at)?, self.layer.shape(words, self.noise));
-        match self.input(x, x_at, words)? {
-            Input::Bits(x) => self.forward(shape, x, theta, &mut y),
-            Input::Reals(x) => self.forward(shape, x, theta, &mut y),
+        if self.layer.bits_in {
+            let bits = self.bits(x, x_at, words)?;
+            self.forward(shape, self.bits.get_or_init(|| bits), theta, &mut y);
+        } else {
+            self.forward(shape, tensors::floats(x, x_at)?.as_chunks::<LANES>().0, theta, &mut y);
         }
         Ok((CpuStorage::F32(y), (nodes / per_group, words * LANES).into()))
     }
 
     fn bwd(&self, x: &Tensor, tables: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Some(input) = self.input.get() else { bail!("backward before forward") };
         let layer = &*self.layer;
         let (rows, lanes) = (x.dim(0)?, grad.dim(1)?);
         let below = x.dtype() == DType::F32;
-        let mut d_slots = vec![0f32; if below { self.chosen.len() * lanes } else { 0 }];
+        let mut d_slots = layer.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        d_slots.resize(if below { self.chosen.len() * lanes } else { 0 }, 0.0);
         let (mut d_tables, mut d_scores) = (layer.tables.state(), layer.scores.state());
         let d_scores = if layer.wiring.candidates > 1 { d_scores.gradient.as_mut_slice() } else { &mut [] };
         let shape = layer.shape(lanes / LANES, self.noise);
         tensors::with(tables, |theta| {
             tensors::with(&stabilized(&grad.contiguous()?, layer.stabilize)?, |grad: &[f32]| {
                 let (grad, d_theta) = (grad.as_chunks::<LANES>().0, d_tables.gradient.as_mut_slice());
-                match input {
-                    Input::Bits(x) => self.backward(shape, x, theta, grad, d_theta, d_scores, &mut d_slots),
-                    Input::Reals(x) => self.backward(shape, x, theta, grad, d_theta, d_scores, &mut d_slots),
+                if let Some(bits) = self.bits.get() {
+                    self.backward(shape, bits, theta, grad, d_theta, d_scores, &mut d_slots);
+                    return Ok(());
                 }
-                Ok(())
+                tensors::with(x, |x: &[f32]| {
+                    let x = x.as_chunks::<LANES>().0;
+                    self.backward(shape, x, theta, grad, d_theta, d_scores, &mut d_slots);
+                    Ok(())
+                })
             })
         })?;
         let d_x = below.then(|| gather(&self.chosen, rows, lanes, &d_slots));
         Ok((d_x.map(|d| Tensor::from_vec(d, (rows, lanes), &Device::Cpu)).transpose()?, None))
+    }
+}
+
+/// Numbers to bits: half and more is a one.
+struct Pack<'a> {
+    rows: &'a [Row],
+    bits: &'a mut [u64],
+}
+
+impl Kernel for Pack<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.bits.iter_mut().zip(self.rows).for_each(|(word, row)| *word = L::at_least(row, 0.5));
     }
 }
 
@@ -263,6 +268,7 @@ mod tests {
 
     use super::super::config::{self, Node};
     use super::super::rng::{Stream, Use};
+    use super::super::simd::Portable;
     use super::*;
 
     const ROWS: usize = 20;
@@ -313,6 +319,7 @@ mod tests {
                     per_group,
                     penalty: Penalty::default(),
                     stabilize: Stabilize::None,
+                    slots: Mutex::default(),
                 }),
                 smoothing,
                 tables,
@@ -447,7 +454,7 @@ mod tests {
     #[test]
     fn packed_bits_give_the_same_and_no_gradient() {
         let case = Case::new(4, 3, 0.75, 1);
-        let words: Vec<i64> = case.x.chunks(LANES).map(|row| kernel::from_floats(row) as i64).collect();
+        let words: Vec<i64> = case.x.as_chunks().0.iter().map(|row| Portable::at_least(row, 0.5) as i64).collect();
         let words = Tensor::from_vec(words, (ROWS, LANES_IN_TEST / LANES), &Device::Cpu).unwrap();
         let (y, d_x, d_tables, d_scores) = case.run_floats();
         assert!(d_x.is_some());

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
 use super::config::{Optimizer, Schedule};
-use super::simd::{Kernel, widest};
+use super::simd::{Kernel, Lanes, widest};
 
 /// Elements that a thread updates at a time.
 const CHUNK: usize = 8192;
@@ -119,7 +119,7 @@ struct Update<'a> {
 
 impl Kernel for Update<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Rule { beta: [b1, b2], rate, scale, epsilon, keep, bounds: [low, high] } = self.rule;
         let state = self.mean.iter_mut().zip(self.square);
         for ((w, &g), (m, v)) in self.weights.iter_mut().zip(self.gradient).zip(state) {

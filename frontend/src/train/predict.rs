@@ -11,7 +11,7 @@ use super::kernel::{self, LANES, MAX_FAN_IN, Row};
 use super::network::{Snapshot, Step};
 use super::pack::{Code, Packer};
 use super::relax::Relaxation;
-use super::simd::{Kernel, widest};
+use super::simd::{Kernel, Lanes, Portable, widest};
 use crate::codes;
 use crate::data::Features;
 use crate::model::{Layer, Model};
@@ -148,7 +148,7 @@ struct Hard<'a> {
 
 impl Kernel for Hard<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let k = self.layer.fan_in;
         let tables = self.layer.tables.chunks_exact(kernel::words(k));
         for ((table, rows), y) in tables.zip(self.layer.connections.chunks_exact(k)).zip(self.y) {
@@ -166,7 +166,7 @@ pub fn predict_relaxed(snapshot: &Snapshot, groups: usize, packer: &Packer<'_>, 
         let mut words = vec![0; packer.width()];
         packer.pack(samples, None, 1, &mut words);
         let mut x: Vec<Row> = vec![[0.0; LANES]; words.len()];
-        x.iter_mut().zip(&words).for_each(|(row, &word)| kernel::add_bits(word, row));
+        x.iter_mut().zip(&words).for_each(|(row, &word)| Portable::add_bits(word, row));
         for (steps, residual) in &snapshot.blocks {
             let past = if *residual == Residual::None { Vec::new() } else { x.clone() };
             for step in steps {
@@ -229,7 +229,7 @@ struct Relaxed<'a> {
 
 impl Kernel for Relaxed<'_> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Self { relaxation, share, .. } = self;
         let k = relaxation.fan_in();
         let mut scratch = relaxation.scratch();

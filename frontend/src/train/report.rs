@@ -77,8 +77,6 @@ pub struct TrainReport {
 pub struct RunPlan {
     /// Epochs in all.
     pub epochs: usize,
-    /// Epochs already done where a run is resumed.
-    pub done: usize,
     /// Steps of an epoch.
     pub steps: usize,
     /// Lookup tables.
@@ -89,8 +87,8 @@ pub struct RunPlan {
 
 /// Is told how a run goes on.
 pub trait Observer {
-    /// Before the first step.
-    fn start(&mut self, _plan: &RunPlan) {}
+    /// Before the first step, with the epochs already done where a run is resumed.
+    fn start(&mut self, _plan: &RunPlan, _done: &[EpochReport]) {}
     /// After a step, counted from one within its epoch.
     fn step(&mut self, _step: usize, _loss: f32) {}
     /// After an epoch.
@@ -99,3 +97,19 @@ pub trait Observer {
 
 /// Nobody listens.
 impl Observer for () {}
+
+/// Two listen.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn start(&mut self, plan: &RunPlan, done: &[EpochReport]) {
+        self.0.start(plan, done);
+        self.1.start(plan, done);
+    }
+    fn step(&mut self, step: usize, loss: f32) {
+        self.0.step(step, loss);
+        self.1.step(step, loss);
+    }
+    fn epoch(&mut self, report: &EpochReport) {
+        self.0.epoch(report);
+        self.1.epoch(report);
+    }
+}

@@ -3,7 +3,7 @@
 use super::chunk::{Backward, Forward, Shape};
 use super::kernel::{LANES, MAX_FAN_IN, Row};
 use super::math::{dot, sum};
-use super::simd::Kernel;
+use super::simd::{Kernel, Lanes};
 
 impl Shape<'_> {
     /// Noise of a node's samples in a word.
@@ -14,17 +14,23 @@ impl Shape<'_> {
     }
 }
 
+/// A row in a word; the row past the last is zeros.
+#[inline(always)]
+fn at(x: &[Row], words: usize, row: u32, word: usize) -> Row {
+    x.get(row as usize * words + word).copied().unwrap_or([0.0; LANES])
+}
+
 /// Reads the inputs of a node in a word.
 #[inline(always)]
 fn read(inputs: &mut [Row], x: &[Row], words: usize, chosen: &[u32], word: usize) {
     for (input, &row) in inputs.iter_mut().zip(chosen) {
-        *input = x[row as usize * words + word];
+        *input = at(x, words, row, word);
     }
 }
 
 impl Kernel for Forward<'_, Row> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
         let (mut scratch, mut x) = (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN]);
@@ -34,8 +40,8 @@ impl Kernel for Forward<'_, Row> {
                 for word in 0..words {
                     read(&mut x, self.x, words, &self.chosen[node * k..][..k], word);
                     let p = if relaxation.reads_entry() {
-                        let at = |i: usize| (0..k).fold(0, |a, j| a | usize::from(x[j][i] >= 0.5) << j);
-                        std::array::from_fn(|i| scratch.z[at(i)])
+                        let address = |i: usize| (0..k).fold(0, |a, j| a | usize::from(x[j][i] >= 0.5) << j);
+                        std::array::from_fn(|i| scratch.z[address(i)])
                     } else {
                         let noise = self.shape.lane_noise(self.first * share + node, word);
                         relaxation.forward(&scratch.z, &x[..k], noise.as_ref(), &mut scratch.rows)
@@ -54,7 +60,7 @@ impl Kernel for Forward<'_, Row> {
 
 impl Kernel for Backward<'_, Row> {
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Shape { relaxation, words, share, per_group, candidates: c, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
         self.d_theta.fill(0.0);
@@ -80,7 +86,7 @@ impl Kernel for Backward<'_, Row> {
                             let all = sum(dx);
                             let candidates = self.index[slot * c..].iter().zip(&mut self.d_scores[slot * c..][..c]);
                             for (&row, d) in candidates {
-                                *d += 2.0 * dot(&self.x[row as usize * words + word], dx) - all;
+                                *d += 2.0 * dot(&at(self.x, words, row, word), dx) - all;
                             }
                         }
                     }

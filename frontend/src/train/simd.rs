@@ -1,13 +1,165 @@
 //! Runs a kernel compiled for the widest vectors this processor has.
 //!
-//! The kernels are plain Rust over fixed-size arrays; only the compiler's choice of instructions differs. None of
-//! them reorders a floating-point sum, so every processor computes the same bits.
-#![allow(unsafe_code)] // Only to call a `#[target_feature]` function, always after the processor said it has them.
+//! The kernels are plain Rust over fixed-size arrays; the compiler chooses instructions, but for the few steps of [`Lanes`],
+//! which AVX-512 has instructions for that no compiler finds. Nothing reorders a floating-point sum, so every processor
+//! computes the same bits.
+#![allow(unsafe_code)] // To call functions of an instruction set, always after the processor said it has it.
+
+use super::kernel::{Entries, LANES, Row, SPREAD};
 
 /// A computation worth compiling for several instruction sets. `run` must be `#[inline(always)]`.
 pub trait Kernel {
     /// Does the work.
-    fn run(self);
+    fn run<L: Lanes>(self);
+}
+
+/// Steps on 64 samples that instruction sets do in their own ways, to the same bits.
+pub trait Lanes {
+    /// The table address that each sample selects; `inputs` holds one word for each of at most eight inputs.
+    fn addresses(inputs: &[u64]) -> [u8; LANES];
+    /// The entry of a table of `2^k` that each sample selects; addresses are below `2^k`.
+    fn select(table: &Entries, k: usize, at: &[u8; LANES]) -> Row;
+    /// Adds one to the numbers whose bit is set. None of them may be -0.
+    fn add_bits(word: u64, row: &mut Row);
+    /// The bits of the numbers that are at least `least`.
+    fn at_least(row: &Row, least: f32) -> u64;
+}
+
+/// Any processor.
+pub struct Portable;
+
+impl Lanes for Portable {
+    #[inline(always)]
+    fn addresses(inputs: &[u64]) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        for (byte, eight) in out.chunks_exact_mut(8).enumerate() {
+            let mut a = 0;
+            for (j, word) in inputs.iter().enumerate() {
+                a |= SPREAD[(word >> (8 * byte)) as usize & 255] << j;
+            }
+            eight.copy_from_slice(&a.to_le_bytes());
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn select(table: &Entries, _: usize, at: &[u8; LANES]) -> Row {
+        let mut out = [0.0; LANES];
+        for i in 0..LANES {
+            out[i] = table[at[i] as usize];
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn add_bits(word: u64, row: &mut Row) {
+        for (byte, eight) in row.chunks_exact_mut(8).enumerate() {
+            let ones = SPREAD[(word >> (8 * byte)) as usize & 255].to_le_bytes();
+            for (f, one) in eight.iter_mut().zip(ones) {
+                *f += f32::from(one);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn at_least(row: &Row, least: f32) -> u64 {
+        row.iter().rev().fold(0, |word, &f| word << 1 | u64::from(f >= least))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    //! AVX-512. Reached from [`super::widest`] alone, where the processor was found to have F, BW, DQ and VL: that is what
+    //! every call of an intrinsic below relies on. Loads and stores are of whole arrays.
+
+    use std::arch::x86_64::*;
+
+    use super::{Entries, LANES, Lanes, Row};
+
+    pub struct Avx512;
+
+    #[inline(always)]
+    fn load(row: &[f32]) -> __m512 {
+        assert!(row.len() >= 16);
+        // SAFETY: AVX-512 is there; sixteen numbers are.
+        unsafe { _mm512_loadu_ps(row.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(row: &mut [f32], x: __m512) {
+        assert!(row.len() >= 16);
+        // SAFETY: AVX-512 is there; room for sixteen numbers is.
+        unsafe { _mm512_storeu_ps(row.as_mut_ptr(), x) }
+    }
+
+    /// Two registers hold 32 entries: an instruction chooses among those, a tree over the bits above the fifth among pairs.
+    #[inline(always)]
+    fn select<const PAIRS: usize>(table: &Entries, at: &[u8; LANES]) -> Row {
+        let entries: [[__m512; 2]; PAIRS] =
+            std::array::from_fn(|p| [load(&table[32 * p..][..16]), load(&table[32 * p + 16..][..16])]);
+        let mut out = [0.0; LANES];
+        for (out, at) in out.chunks_exact_mut(16).zip(at.chunks_exact(16)) {
+            // SAFETY: AVX-512 is there; `at` is 16 bytes.
+            let found = unsafe {
+                let at = _mm512_cvtepu8_epi32(_mm_loadu_si128(at.as_ptr().cast()));
+                let mut found = entries.map(|[low, high]| _mm512_permutex2var_ps(low, at, high));
+                let (mut left, mut bit) = (PAIRS, 32);
+                while left > 1 {
+                    let high = _mm512_test_epi32_mask(at, _mm512_set1_epi32(bit));
+                    for p in 0..left / 2 {
+                        found[p] = _mm512_mask_blend_ps(high, found[2 * p], found[2 * p + 1]);
+                    }
+                    (left, bit) = (left / 2, 2 * bit);
+                }
+                found[0]
+            };
+            store(out, found);
+        }
+        out
+    }
+
+    impl Lanes for Avx512 {
+        #[inline(always)]
+        fn addresses(inputs: &[u64]) -> [u8; LANES] {
+            let mut out = [0; LANES];
+            // SAFETY: AVX-512 is there; `out` is 64 bytes.
+            unsafe {
+                let mut at = _mm512_setzero_si512();
+                for (j, &word) in inputs.iter().enumerate() {
+                    at = _mm512_or_si512(at, _mm512_maskz_set1_epi8(word, (1u8 << j) as i8));
+                }
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), at);
+            }
+            out
+        }
+
+        #[inline(always)]
+        fn select(table: &Entries, k: usize, at: &[u8; LANES]) -> Row {
+            match k {
+                0..=5 => select::<1>(table, at),
+                6 => select::<2>(table, at),
+                7 => select::<4>(table, at),
+                _ => select::<8>(table, at),
+            }
+        }
+
+        #[inline(always)]
+        fn add_bits(word: u64, row: &mut Row) {
+            for (i, sixteen) in row.chunks_exact_mut(16).enumerate() {
+                let x = load(sixteen);
+                // SAFETY: AVX-512 is there.
+                let sum = unsafe { _mm512_mask_add_ps(x, (word >> (16 * i)) as u16, x, _mm512_set1_ps(1.0)) };
+                store(sixteen, sum);
+            }
+        }
+
+        #[inline(always)]
+        fn at_least(row: &Row, least: f32) -> u64 {
+            // SAFETY: AVX-512 is there.
+            let mask = |x| unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(x, _mm512_set1_ps(least)) };
+            row.chunks_exact(16).rev().fold(0, |word, x| word << 16 | u64::from(mask(load(x))))
+        }
+    }
 }
 
 /// Runs `kernel` with the widest instructions available.
@@ -15,32 +167,36 @@ pub trait Kernel {
 pub fn widest<K: Kernel>(kernel: K) {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
+        if has_avx512() {
             // SAFETY: the four features were just found.
-            return unsafe { avx512(kernel) };
+            return unsafe { in_avx512(kernel) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the feature was just found.
-            return unsafe { avx2(kernel) };
+            return unsafe { in_avx2(kernel) };
         }
     }
-    kernel.run();
+    kernel.run::<Portable>();
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn avx512<K: Kernel>(kernel: K) {
-    kernel.run();
+fn in_avx512<K: Kernel>(kernel: K) {
+    kernel.run::<avx512::Avx512>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2<K: Kernel>(kernel: K) {
-    kernel.run();
+fn in_avx2<K: Kernel>(kernel: K) {
+    kernel.run::<Portable>();
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -55,7 +211,7 @@ mod tests {
 
     impl Kernel for Everything<'_> {
         #[inline(always)]
-        fn run(self) {
+        fn run<L: Lanes>(self) {
             let mut rng = Stream::new(1, Use::Init, 0);
             let table: [f32; MAX_ENTRIES] = std::array::from_fn(|_| 2.0 * rng.unit() - 1.0);
             let row: Row = std::array::from_fn(|_| rng.unit());
@@ -72,6 +228,16 @@ mod tests {
             multilinear::backward(&table, &[row; MAX_FAN_IN], &row, &mut tree, &mut dz, &mut dx);
             self.0.extend(dz);
             self.0.extend(dx.as_flattened());
+            for k in 1..=MAX_FAN_IN {
+                let at = L::addresses(&words[..k]);
+                self.0.extend(at.map(f32::from));
+                self.0.extend(L::select(&table, k, &at));
+            }
+            let mut ones = row;
+            L::add_bits(words[0], &mut ones);
+            self.0.extend(ones);
+            let above = L::at_least(&row, row[7]);
+            self.0.extend((0..LANES).map(|i| (above >> i & 1) as f32));
         }
     }
 
@@ -83,12 +249,12 @@ mod tests {
             run(Everything(&mut out));
             out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
         };
-        let plain = bits(&|k| k.run());
-        assert_eq!(plain.len(), 8 * 256 + 20 + 64 + 256 + 8 * 64);
+        let plain = bits(&|k| k.run::<Portable>());
+        assert_eq!(plain.len(), 8 * 256 + 20 + 64 + 256 + 8 * 64 + 8 * 128 + 128);
         assert_eq!(bits(&|k| widest(k)), plain);
         if is_x86_feature_detected!("avx2") {
             // SAFETY: the feature was just found.
-            assert_eq!(bits(&|k| unsafe { avx2(k) }), plain);
+            assert_eq!(bits(&|k| unsafe { in_avx2(k) }), plain);
         }
     }
 }

@@ -201,9 +201,13 @@ impl Relaxation {
         }
     }
 
+    #[inline(always)]
     fn gates(&self, theta: &[f32], noise: Option<Noise>) -> [f32; gates::GATES] {
-        let noisy: [f32; gates::GATES] =
-            std::array::from_fn(|i| theta[i] + noise.as_ref().map_or(0.0, |noise| noise.gumbel(i)));
+        let mut noisy = [0.0; gates::GATES];
+        noisy.copy_from_slice(theta);
+        if let Some(noise) = noise {
+            noisy.iter_mut().enumerate().for_each(|(i, t)| *t += noise.gumbel(i));
+        }
         gates::softmax(&noisy, self.temperature)
     }
 
