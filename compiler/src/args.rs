@@ -247,6 +247,9 @@ pub struct Compile {
     /// Pipeline of passes; `blc passes` lists them
     #[arg(long, value_name = "PASSES", default_value = "@default")]
     pub passes: String,
+    /// Rewrite rules of your own, each proved when it is read; `blc explain BL2120` shows how they are written
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
@@ -477,6 +480,9 @@ pub struct Opt {
     /// Pipeline of passes; `blc passes` lists them
     #[arg(long, value_name = "PASSES")]
     pub passes: String,
+    /// Rewrite rules for the pass `rules`
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
     /// Where the result goes [default: stdout]
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,

@@ -27,6 +27,7 @@ mod progress;
 mod project;
 mod report;
 mod resources;
+mod rules;
 mod samples;
 mod speed;
 mod structure;

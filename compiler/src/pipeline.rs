@@ -8,6 +8,7 @@ use blc_frontend::files;
 use blc_ir::Module;
 use blc_passes::approx::Data;
 use blc_passes::codes::{NOT_PROVED, PASS_BROKE_IR, PASS_NOT_EQUAL};
+use blc_passes::rules::RuleSet;
 use blc_passes::{Check, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
 
 use crate::args::{self, Debug};
@@ -27,6 +28,8 @@ pub struct Run<'a> {
     pub folder: Option<&'a Path>,
     /// Samples for approximate passes.
     pub data: Option<Arc<Data>>,
+    /// Rewrite rules of the user.
+    pub rules: Option<Arc<RuleSet>>,
 }
 
 impl Run<'_> {
@@ -43,6 +46,7 @@ impl Run<'_> {
             }),
             print_ir_after: self.debug.print_ir_after.clone(),
             data: self.data.clone(),
+            rules: self.rules.clone(),
         };
         manager.check_names(self.registry)?;
         let pipeline = Pipeline::parse(self.passes, self.default, self.registry)?;

@@ -2,15 +2,29 @@
 
 use std::sync::Arc;
 
-use blc_frontend::data::{Dataset, Features, Split};
+use blc_frontend::data::{Dataset, Features, Holdout, Split};
 use blc_passes::approx::{Data, Inputs, Samples};
 
 use crate::ui::Outcome;
 
-/// Reads a data set.
+/// Reads a data set: its test samples measure, and of the others those that `blc train` holds out choose.
 pub fn read(what: &str) -> Outcome<Arc<Data>> {
     let set = Dataset::open(what)?;
-    Ok(Arc::new(Data { train: samples(set.train), held_out: samples(set.test) }))
+    let holdout = Holdout::standard(&set.train.y, set.classes);
+    let features = set.features();
+    let [train, choice] = [&holdout.train, &holdout.validation].map(|rows| picked(&set.train, features, rows));
+    Ok(Arc::new(Data { train, choice, held_out: samples(set.test) }))
+}
+
+fn picked(split: &Split, features: usize, rows: &[u32]) -> Samples {
+    fn pick<T: Copy>(x: &[T], rows: &[u32], features: usize) -> Vec<T> {
+        rows.iter().flat_map(|&i| &x[i as usize * features..][..features]).copied().collect()
+    }
+    let inputs = match &split.x {
+        Features::U8(x) => Inputs::U8(pick(x, rows, features)),
+        Features::F32(x) => Inputs::F32(pick(x, rows, features)),
+    };
+    Samples { inputs, labels: rows.iter().map(|&i| split.y[i as usize]).collect() }
 }
 
 fn samples(split: Split) -> Samples {

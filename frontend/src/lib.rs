@@ -9,6 +9,7 @@ pub mod data;
 pub mod files;
 pub mod lower;
 pub mod model;
+mod rng;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod verilog;

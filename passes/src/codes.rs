@@ -66,6 +66,15 @@ blc_ir::codes! {
     BL2112 = APPROX_OPTION: "an option of an approximate pass out of range",
         "The accuracy budget is given in points of held-out accuracy, 0 to 100.";
 
+    BL2120 = RULE_SYNTAX: "rewrite rules that cannot be read",
+        "A rule is `name: FROM => TO` (where it saves area) or `name: FROM ~> TO` (everywhere). Variables are `?a` (a bit) and `?a:4` \
+         (a word of four bits), numbers `1` and `5:4`; ops are `(and a …)`, `or`, `xor`, `(not a)`, `(mux s a b)`, `(lut 0x8 a b)`, \
+         `(sum WIDTH a …)`, `(gt a b)`, `(gt_const BOUND a)`. `#` begins a comment.";
+    BL2121 = RULE_FALSE: "a rewrite rule that is false",
+        "Every rule is proved when it is read, by trying all values of its variables. The counterexample is one for which the \
+         sides differ: bit `a` of a table is its value where operand `j` is bit `j` of `a`.";
+    BL2122 = RULES_MISSING: "no rewrite rules",
+        "The pass `rules` applies the rules of a file: `blc compile … --rules my.rules`, `blc opt … --passes rules --rules my.rules`.";
     BL2150 = COVER_OPTION: "an option of `cover` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
          results hardly do.";

@@ -36,6 +36,7 @@ pub mod registry;
 mod resources;
 pub mod resub;
 mod rng;
+pub mod rules;
 pub mod suggest;
 pub mod target;
 pub mod timing;
@@ -58,6 +59,7 @@ fn register_all(registry: &mut Registry) {
     registry.register::<dce::Dce>();
     registry.register::<lower_encoder::LowerEncoder>();
     registry.register::<lower_head::LowerHead>();
+    registry.register::<rules::Rules>();
     registry.register::<approx::Calibrate>();
     registry.register::<approx::Prune>();
     registry.register::<care::Care>();

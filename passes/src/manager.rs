@@ -17,6 +17,7 @@ use crate::pairing::pairs;
 use crate::pass::{Changed, PassCx};
 use crate::pipeline::{Call, FIXPOINT_ROUNDS, Item, List, Pipeline};
 use crate::registry::Registry;
+use crate::rules::RuleSet;
 use crate::target::Target;
 use crate::{resources, suggest};
 
@@ -31,6 +32,8 @@ pub struct PassManager {
     pub print_ir_after: Vec<String>,
     /// Samples for approximate passes.
     pub data: Option<Arc<Data>>,
+    /// Rewrite rules for `rules`.
+    pub rules: Option<Arc<RuleSet>>,
 }
 
 /// What one pass did.
@@ -235,6 +238,7 @@ impl Run<'_> {
         let start = Instant::now();
         let mut cx = PassCx::new(&mut self.module.resources);
         cx.data.clone_from(&self.manager.data);
+        cx.rules.clone_from(&self.manager.rules);
         let outcome = pass.run(self.f, &mut cx).map_err(|error| vec![*error]);
         let PassCx { warnings, facts, .. } = cx;
         if let Ok(Changed::Yes) = outcome {

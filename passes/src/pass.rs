@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::approx::Data;
+use crate::rules::RuleSet;
 
 /// Whether a pass changed the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +37,14 @@ pub struct PassCx<'a> {
     pub facts: Vec<(String, u64)>,
     /// Samples for approximate passes.
     pub data: Option<Arc<Data>>,
+    /// Rewrite rules of the user.
+    pub rules: Option<Arc<RuleSet>>,
 }
 
 impl<'a> PassCx<'a> {
     /// A context over a module's resources.
     pub fn new(resources: &'a mut Vec<Resource>) -> Self {
-        Self { resources, warnings: Vec::new(), facts: Vec::new(), data: None }
+        Self { resources, warnings: Vec::new(), facts: Vec::new(), data: None, rules: None }
     }
 
     /// The resource of an id, if there is one.

@@ -23,6 +23,7 @@ use crate::outputs::Outputs;
 use crate::pipeline::Run;
 use crate::report::{Proof, REPORT, Report, Seconds, TIMING, table};
 use crate::resources;
+use crate::rules;
 use crate::samples;
 use crate::speed::Speed;
 use crate::ui::{Failure, Outcome, Ui};
@@ -84,8 +85,16 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     let default = default_passes(args, module.top().map_or(Level::Bit, Func::level), &speed);
     let folder = load::folder(&args.input);
     let data = args.prune.as_ref().or(args.calibrate.as_ref()).map(|what| samples::read(what)).transpose()?;
-    let run =
-        Run { registry, passes: &args.passes, default: &default, debug: &args.debug, folder: folder.as_deref(), data };
+    let rules = args.rules.as_deref().map(rules::read).transpose()?;
+    let run = Run {
+        registry,
+        passes: &args.passes,
+        default: &default,
+        debug: &args.debug,
+        folder: folder.as_deref(),
+        data,
+        rules,
+    };
     let run = run.on(&mut module, ui)?;
     let errors: Vec<_> = verify(&module).into_iter().filter(Diagnostic::is_error).collect();
     if !errors.is_empty() {
@@ -199,6 +208,10 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
     let text = default::pipeline(level, args.target.passes, registers, args.effort, &speed.delays);
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
+        None => text,
+    };
+    let text = match args.rules {
+        Some(_) => text.replacen("fold", "fold,rules,fold", 1),
         None => text,
     };
     // After what is exact and cheap, before encoder and head are built.

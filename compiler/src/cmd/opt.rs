@@ -9,6 +9,7 @@ use blc_passes::{Registry, Target};
 use crate::args::Opt;
 use crate::load;
 use crate::pipeline::Run;
+use crate::rules;
 use crate::target::Chosen;
 use crate::ui::{Outcome, Ui};
 
@@ -26,6 +27,7 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
         debug: &args.debug,
         folder: folder.as_deref(),
         data: None,
+        rules: args.rules.as_deref().map(rules::read).transpose()?,
     };
     run.on(&mut module, ui)?;
     let text = module.to_string();

@@ -114,6 +114,7 @@ fn compiled(
         bus: None,
         parts: Parts::default(),
         calibrate: None,
+        rules: None,
         prune: None,
         accuracy_budget: 0.2,
         effort: blc_passes::default::EFFORT,

@@ -13,6 +13,7 @@ mod split;
 pub use array::{Array, Elements, Kind};
 pub use mapped::Mapped;
 pub use npz::Npz;
+pub use split::Holdout;
 
 /// Most bytes that one byte of deflated data can become.
 const MAX_DEFLATE_RATIO: u64 = 1032;

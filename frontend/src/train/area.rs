@@ -63,8 +63,8 @@ impl Penalty {
 #[cfg(test)]
 mod tests {
     use super::super::config::Node;
-    use super::super::rng::{Stream, Use};
     use super::*;
+    use crate::rng::{Stream, Use};
 
     fn value(p: &Penalty, z: &[f64]) -> f64 {
         let mut all = 0.0;

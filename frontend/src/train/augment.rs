@@ -1,7 +1,7 @@
 //! How images and bits are varied while training.
 
 use super::config::Augment;
-use super::rng::Stream;
+use crate::rng::Stream;
 
 /// A number of an image.
 pub trait Pixel: Copy + Default + PartialOrd + Send + Sync {
@@ -142,8 +142,8 @@ pub fn flip_bits(bits: &mut [u64], rate: f64, rng: &mut Stream) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rng::Use;
     use super::*;
+    use crate::rng::Use;
 
     const STILL: Variation =
         Variation { rows: 3, columns: 4, down: 0, right: 0, mirror: false, reflect: false, affine: None };

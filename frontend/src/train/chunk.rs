@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::area::Penalty;
 use super::kernel::{self, LANES, MAX_ENTRIES, MAX_FAN_IN, Row};
 use super::relax::{Corners, Relaxation};
-use super::rng::Noise;
 use super::simd::{Kernel, Lanes, widest};
 use super::wiring::Wiring;
+use crate::rng::Noise;
 
 /// Slots that a thread takes at a time where it only chooses.
 const SLOTS: usize = 2048;

@@ -10,7 +10,7 @@ use blc_ir::diag::{Diagnostic, Result};
 use candle_core::{Device, Tensor};
 
 use super::augment::{Variation, flip_bits};
-use super::batch::{Epoch, Holdout};
+use super::batch::Epoch;
 use super::checkpoint::{self, Best, Progress};
 use super::config::Config;
 use super::config::{EncoderKind, HeadKind};
@@ -23,12 +23,12 @@ use super::optim::{Parameter, rate};
 use super::pack::{Packer, values};
 use super::predict::{Plan, largest, predict_relaxed};
 use super::report::{Accuracy, EpochReport, Observer, RunPlan, TrainReport};
-use super::rng::{Stream, Use};
 use super::volume::Field;
 use super::{internal, tensors};
 use crate::codes;
-use crate::data::{Dataset, Features, Split};
+use crate::data::{Dataset, Features, Holdout, Split};
 use crate::model::Model;
+use crate::rng::{Stream, Use};
 
 /// How a run starts, saves itself and stops.
 #[derive(Clone, Debug, Default)]

@@ -174,9 +174,9 @@ pub fn masked_sums(words: &[u64], row: &Row, fours: &mut [[f32; 4]], out: &mut [
 #[cfg(test)]
 #[allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 mod tests {
-    use super::super::rng::{Stream, Use};
     use super::super::simd::{Lanes, Portable};
     use super::*;
+    use crate::rng::{Stream, Use};
 
     fn words(rng: &mut Stream, count: usize) -> Vec<u64> {
         (0..count).map(|_| (0..8).fold(0, |w, _| w << 8 | rng.below(256) as u64)).collect()

@@ -32,7 +32,6 @@ mod pool;
 mod predict;
 mod relax;
 mod report;
-mod rng;
 mod rows;
 mod simd;
 mod tensors;

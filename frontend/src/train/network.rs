@@ -13,12 +13,12 @@ use super::node::LutLayer;
 use super::optim::Parameter;
 use super::pool::Pool;
 use super::relax::Relaxation;
-use super::rng::{Noise, Stream, Use};
 use super::simd::{Lanes, Portable};
 use super::volume::{Field, Volume, tree_level};
 use super::wiring::Wiring;
 use super::{internal, tensors};
 use crate::codes;
+use crate::rng::{Noise, Stream, Use};
 
 /// A network in training.
 pub struct Network {

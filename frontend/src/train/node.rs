@@ -22,10 +22,10 @@ use super::config::Stabilize;
 use super::kernel::{LANES, Row};
 use super::optim::Parameter;
 use super::relax::Relaxation;
-use super::rng::Noise;
 use super::simd::{Kernel, Lanes, widest};
 use super::tensors;
 use super::wiring::Wiring;
+use crate::rng::Noise;
 
 /// Nodes that a thread takes at a time.
 const CHUNK: usize = 32;
@@ -267,9 +267,9 @@ mod tests {
     use candle_core::Var;
 
     use super::super::config::{self, Node};
-    use super::super::rng::{Stream, Use};
     use super::super::simd::Portable;
     use super::*;
+    use crate::rng::{Stream, Use};
 
     const ROWS: usize = 20;
     const LANES_IN_TEST: usize = 2 * LANES;

@@ -203,8 +203,8 @@ fn in_avx2<K: Kernel>(kernel: K) {
 mod tests {
     use super::super::kernel::{self, MAX_ENTRIES, MAX_FAN_IN, Row};
     use super::super::relax::multilinear;
-    use super::super::rng::{Stream, Use};
     use super::*;
+    use crate::rng::{Stream, Use};
 
     /// All floating-point kernels on one random node.
     struct Everything<'a>(&'a mut Vec<f32>);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::config::{Augment, Encoder, EncoderKind, Layer, Scope, Wiring};
-use super::rng::{Stream, Use};
 use super::*;
 use crate::data::{Dataset, Features, Split};
 use crate::model::{self, Dtype, Model, Thresholds};
+use crate::rng::{Stream, Use};
 
 /// Noisy images of 6 by 6 with a bright quadrant, one for each of four classes.
 fn quadrants(seed: u64, real: bool) -> Dataset {

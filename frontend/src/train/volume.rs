@@ -1,8 +1,8 @@
 //! Where the rows of activations lie: on an image, or nowhere in particular.
 
 use super::config::{Layer, LayerKind};
-use super::rng::Stream;
 use super::wiring::{Point, Wiring};
+use crate::rng::Stream;
 
 /// The rows that a layer reads.
 #[derive(Clone, Debug, Default)]
@@ -170,8 +170,8 @@ pub fn tree_level(trees: usize, below: usize, k: usize, places: usize) -> Wiring
 
 #[cfg(test)]
 mod tests {
-    use super::super::rng::Use;
     use super::*;
+    use crate::rng::Use;
 
     #[test]
     fn encoder_bits_are_channels_of_the_image() {

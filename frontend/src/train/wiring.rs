@@ -6,7 +6,7 @@
 //! there are slots enough (random wiring) or nodes enough (local wiring, where each node's centre is a candidate).
 
 use super::config::{self, Wiring as Kind};
-use super::rng::Stream;
+use crate::rng::Stream;
 
 /// Row and column of an input.
 pub type Point = [i32; 2];
@@ -206,8 +206,8 @@ impl Map {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rng::Use;
     use super::*;
+    use crate::rng::Use;
 
     fn layer(nodes: usize, fan_in: usize, wiring: Kind, candidates: usize) -> config::Layer {
         config::Layer { nodes, fan_in, wiring, radius: 1, candidates, ..config::Layer::default() }

@@ -93,10 +93,8 @@ impl Pass for Prune {
         }
         let net = Net::read(f, cx)?;
         let data = data(cx, Self::NAME)?;
-        // Half of what is held out chooses the strength, the other half measures.
-        let (choice, measured) = (data.held_out.half(false), data.held_out.half(true));
-        let before = Predictions::new(&net, &measured)?;
-        let reference = Predictions::new(&net, &choice)?;
+        let before = Predictions::new(&net, &data.held_out)?;
+        let reference = Predictions::new(&net, &data.choice)?;
         let values = net.values(&data.train)?;
         let mut best = (net.clone(), 0);
         let mut pruner = prune::Pruner::new(net, values, &data.train.labels, seed);
@@ -104,12 +102,12 @@ impl Pass for Prune {
         // The strongest step within the budget: few samples can be wrong about one before it.
         for strength in STRENGTHS {
             gone += pruner.sweep(strength) + pruner.sweep(strength);
-            if reference.within(&pruner.net, &choice, budget)? {
+            if reference.within(&pruner.net, &data.choice, budget)? {
                 best = (pruner.net.clone(), gone);
             }
         }
         let (net, gone) = best;
-        before.tell(&net, &measured, Self::NAME, gone, cx)?;
+        before.tell(&net, &data.held_out, Self::NAME, gone, cx)?;
         finish(f, &net, Self::NAME);
         Ok(Changed::Yes)
     }

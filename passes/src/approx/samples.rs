@@ -25,7 +25,9 @@ pub struct Samples {
 pub struct Data {
     /// What they may learn from.
     pub train: Samples,
-    /// What they may not: it chooses how far they go, and measures.
+    /// What they may not, but what chooses how far they go.
+    pub choice: Samples,
+    /// What only measures.
     pub held_out: Samples,
 }
 
@@ -47,20 +49,6 @@ impl Samples {
             Inputs::F32(x) => x.len(),
         };
         total / self.len().max(1)
-    }
-
-    /// Every other sample, from the first or from the second on.
-    pub(super) fn half(&self, second: bool) -> Self {
-        let features = self.features();
-        let rows = || (usize::from(second)..self.len()).step_by(2);
-        fn pick<T: Copy>(x: &[T], rows: impl Iterator<Item = usize>, features: usize) -> Vec<T> {
-            rows.flat_map(|i| &x[i * features..(i + 1) * features]).copied().collect()
-        }
-        let inputs = match &self.inputs {
-            Inputs::U8(x) => Inputs::U8(pick(x, rows(), features)),
-            Inputs::F32(x) => Inputs::F32(pick(x, rows(), features)),
-        };
-        Self { inputs, labels: rows().map(|i| self.labels[i]).collect() }
     }
 
     /// The code of a feature of a sample in so many bits: real numbers by the affine code (offset and step), others as

@@ -16,7 +16,7 @@ use super::augment::Variation;
 use super::encoder::MAX_CODE_BITS;
 use super::kernel::MAX_FAN_IN;
 use crate::codes;
-use crate::data::Dataset;
+use crate::data::{Dataset, Holdout};
 
 /// A training run. Every key has a default; an unknown key is an error.
 ///
@@ -66,8 +66,8 @@ impl Default for Config {
         Self {
             epochs: 40,
             batch: 64,
-            seed: 1,
-            validation: 0.1,
+            seed: Holdout::SEED,
+            validation: Holdout::SHARE,
             patience: 0,
             encoder: Encoder::default(),
             layers: vec![Layer::default()],

@@ -2,7 +2,7 @@
 
 use blc_ir::diag::Result;
 
-use super::{Augment, Config, Encoder, EncoderKind, Layer, Node, Scope, Wiring, bad};
+use super::{Augment, Config, Encoder, EncoderKind, Layer, Scope, Wiring, bad};
 use crate::data::Dataset;
 
 /// Names of the presets, for help texts.
@@ -21,10 +21,7 @@ impl Config {
         match name {
             "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment::default(), ..images }),
             "mnist-tiny" => Ok(Self { epochs: 60, layers: vec![local(1000, 5)], augment: handwriting, ..images }),
-            "mnist" => {
-                let node = Node { smoothing: 0.85, ..Node::default() };
-                Ok(Self { epochs: 30, layers: vec![local(3000, 5)], node, ..images })
-            }
+            "mnist" => Ok(Self { epochs: 75, layers: vec![local(3000, 5)], augment: handwriting, ..images }),
             "fashion" => {
                 let encoder = Encoder { kind: EncoderKind::Distributive, bits: 7, ..images.encoder.clone() };
                 let augment = Augment { shift: 1, mirror: true, ..Augment::default() };
@@ -57,6 +54,8 @@ impl Config {
         match Self::preset("mnist") {
             Ok(mut images) if data.shape.len() >= 2 => {
                 images.layers.iter_mut().for_each(|l| l.nodes = round(l.nodes));
+                // What suits handwriting need not suit other images.
+                (images.epochs, images.augment) = (30, Augment { shift: 1, ..Augment::default() });
                 images
             }
             _ => Self {

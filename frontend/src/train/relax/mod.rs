@@ -18,7 +18,7 @@ mod tests;
 use super::config::{Node, NodeKind, Sampling, Squash};
 use super::kernel::{self, Entries, LANES, Row};
 use super::math::{cos, sigmoid, sin};
-use super::rng::{Noise, Stream};
+use crate::rng::{Noise, Stream};
 
 /// A node's function.
 #[derive(Clone, Debug)]

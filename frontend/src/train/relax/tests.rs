@@ -2,8 +2,8 @@
 #![allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 
 use super::*;
+use crate::rng::Use;
 use crate::train::config::Node;
-use crate::train::rng::Use;
 
 const KINDS: [NodeKind; 9] = [
     NodeKind::Dwn,

@@ -1,6 +1,8 @@
 //! Random numbers. Each use draws from a stream of its own, made from the seed, the use and a counter, so that
 //! what happened before has no influence and a resumed run continues exactly.
 
+#![cfg_attr(not(feature = "train"), allow(dead_code))] // Most of it is for training.
+
 use rand::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
