@@ -5,8 +5,10 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use blc_ir::diag::Source;
 use blc_ir::{Func, FuncKind, Module, Type};
 use blc_passes::equiv::{Options, Side, compare};
+use blc_passes::rules::RuleSet;
 use blc_passes::{Check, PassManager, Pipeline};
 use common::wrong::registry;
 use common::{module, module_of};
@@ -80,6 +82,7 @@ fn every_code_is_reached() {
         ("BL2110", gate(), "prune"),
         ("BL2111", module("", counting), "calibrate"),
         ("BL2112", gate(), "prune{budget=-1}"),
+        ("BL2122", gate(), "rules"),
         ("BL2150", gate(), "cover{k=7}"),
         ("BL2151", gate(), "care{samples=0}"),
         ("BL2152", gate(), "resub{k=9}"),
@@ -92,6 +95,8 @@ fn every_code_is_reached() {
         reached.extend(found);
     }
     reached.extend(equivalence());
+    let refused = |text| RuleSet::read(&Source::new("my.rules", text)).unwrap_err().code.id;
+    reached.extend(["r: ?a => ?a", "r: (not ?a) => ?a"].map(refused));
     let all: BTreeSet<&str> = blc_passes::codes::ALL.iter().map(|c| c.id).collect();
     let missing: Vec<_> = all.difference(&reached).collect();
     assert!(missing.is_empty(), "never reached: {missing:?}");
