@@ -6,7 +6,7 @@
 use blc_ir::{Diagnostic, Op, OpId, OpKind, Result};
 
 use crate::codes;
-use crate::device::{Device, LutCell, Parameter, RegisterCell};
+use crate::device::{Device, LutCell, MuxCell, Parameter, RegisterCell};
 use crate::emit::origin;
 use crate::nets::{Net, Nets};
 
@@ -89,27 +89,33 @@ pub fn cell<'a>(nets: &Nets<'_>, id: OpId, device: Option<&'a Device>) -> Result
             parameters: vec![("CLK_POLARITY", bit(true)), ("WIDTH", Value::Bits(32, vec![1]))],
             pins: vec![input("CLK", one(&ins, 1)), input("D", one(&ins, 0)), output("Q", outs)],
         },
-        (OpKind::Lut { table }, Some(device)) if ins.len() <= device.lut.inputs.len() => {
+        (OpKind::Lut { table } | OpKind::Xc7Lut6 { init: table }, Some(device))
+            if ins.len() <= device.lut.inputs.len() =>
+        {
             device_lut(&device.lut, table, &ins, outs)
         }
         (OpKind::Reg { init, .. }, Some(device)) => match device.register(init) {
             Some(register) => device_register(register, &ins, outs),
             None => return Err(refused("no register of it starts at 1")),
         },
-        (OpKind::Xc7Lut6 { init }, _) => {
+        (OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {}, Some(device)) if !device.mux.is_empty() => {
+            let level = usize::from(matches!(op.kind, OpKind::Xc7MuxF8 {}));
+            device_mux(&device.mux[level.min(device.mux.len() - 1)], &ins, outs)
+        }
+        (OpKind::Xc7Lut6 { init }, None) => {
             let mut pins: Vec<Pin> = LUT_INPUTS.iter().zip(&ins).map(|(name, &net)| input(name, vec![net])).collect();
             pins.push(output("O", outs));
             let kind = LUTS.get(ins.len()).copied().unwrap_or("LUT6");
             Cell { kind, parameters: vec![("INIT", Value::Bits(1 << ins.len(), vec![init]))], pins }
         }
-        (OpKind::Xc7Lut6_2 { init }, _) => {
+        (OpKind::Xc7Lut6_2 { init }, None) => {
             let full = ins.iter().copied().chain(std::iter::repeat(Net::ONE)).take(6);
             let mut pins: Vec<Pin> = LUT_INPUTS.iter().zip(full).map(|(name, net)| input(name, vec![net])).collect();
             pins.extend([output("O6", one(&outs, 0)), output("O5", one(&outs, 1))]);
             Cell { kind: "LUT6_2", parameters: vec![("INIT", Value::Bits(64, vec![init]))], pins }
         }
-        (OpKind::Xc7Carry4 {}, _) => carry4(&ins, &outs),
-        (OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {}, _) => Cell {
+        (OpKind::Xc7Carry4 {}, None) => carry4(&ins, &outs),
+        (OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {}, None) => Cell {
             kind: if matches!(op.kind, OpKind::Xc7MuxF7 {}) { "MUXF7" } else { "MUXF8" },
             parameters: Vec::new(),
             pins: vec![
@@ -119,7 +125,7 @@ pub fn cell<'a>(nets: &Nets<'_>, id: OpId, device: Option<&'a Device>) -> Result
                 output("O", outs),
             ],
         },
-        (OpKind::Xc7Fdre { init, .. }, _) => Cell {
+        (OpKind::Xc7Fdre { init, .. }, None) => Cell {
             kind: "FDRE",
             parameters: vec![("INIT", bit(init))],
             pins: vec![
@@ -137,7 +143,10 @@ pub fn cell<'a>(nets: &Nets<'_>, id: OpId, device: Option<&'a Device>) -> Result
 fn why(op: &Op<'_>) -> &'static str {
     match op.kind {
         OpKind::Reg { .. } => "no register of it starts at 1",
-        _ => "the table has more inputs than one of the device's",
+        OpKind::Lut { .. } | OpKind::LutWide { .. } | OpKind::Xc7Lut6 { .. } => {
+            "the table has more inputs than one of the device's"
+        }
+        _ => "it is a primitive of another family",
     }
 }
 
@@ -156,6 +165,13 @@ fn device_lut<'a>(lut: &'a LutCell, table: u64, ins: &[Net], outs: Vec<Net>) -> 
     let mut pins: Vec<Pin> = lut.inputs.iter().zip(given).map(|(name, net)| input(name, vec![net])).collect();
     pins.push(output(&lut.output, outs));
     Cell { kind: &lut.cell, parameters: vec![(&lut.table, Value::Bits(1 << lut.inputs.len(), vec![table]))], pins }
+}
+
+fn device_mux<'a>(mux: &'a MuxCell, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {
+    let names = mux.inputs.iter().chain([&mux.select]);
+    let mut pins: Vec<Pin> = names.zip(ins).map(|(name, &net)| input(name, vec![net])).collect();
+    pins.push(output(&mux.output, outs));
+    Cell { kind: &mux.cell, parameters: Vec::new(), pins }
 }
 
 fn device_register<'a>(register: &'a RegisterCell, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {

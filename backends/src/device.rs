@@ -25,6 +25,9 @@ pub struct Device {
     pub about: String,
     /// The lookup table; it has as many inputs as the device's tables have.
     pub lut: LutCell,
+    /// Multiplexers that choose between two lookup tables of a slice, and between two such choices: none or both.
+    #[serde(default)]
+    pub mux: Vec<MuxCell>,
     /// A register that starts at 0.
     pub register: RegisterCell,
     /// A register that starts at 1, where the device has one.
@@ -48,6 +51,20 @@ pub struct LutCell {
     pub output: String,
     /// The parameter that takes the table, bit `a` the output at address `a`.
     pub table: String,
+}
+
+/// The cell of a slice's wide multiplexer.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MuxCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// What it chooses where the select is 0, and where it is 1.
+    pub inputs: [String; 2],
+    /// Its select.
+    pub select: String,
+    /// Its output.
+    pub output: String,
 }
 
 /// The cell that a register becomes.
@@ -200,7 +217,7 @@ impl Device {
     ///
     /// # Errors
     /// `BL3006`: no TOML, keys missing or unknown, names that are no identifiers of Verilog, tables of other than 2 to 6
-    /// inputs, delays that are no times.
+    /// inputs, other than none or two multiplexers, delays that are no times.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
         let refused = |why: String| {
             let help = "the files in `backends/targets` show every key";
@@ -214,6 +231,11 @@ impl Device {
     fn check(&self) -> std::result::Result<(), String> {
         if !(2..=6).contains(&self.lut.inputs.len()) {
             return Err(format!("a lookup table of {} inputs; they have 2 to 6", self.lut.inputs.len()));
+        }
+        match self.mux.len() {
+            0 => {}
+            2 if self.lut.inputs.len() <= 4 => {}
+            n => return Err(format!("{n} wide multiplexers; there are none, or two over tables of at most 4 inputs")),
         }
         for name in self.names() {
             if name.is_empty() || name.len() > 64 || Language::Verilog.legal(name) != name {
@@ -242,8 +264,14 @@ impl Device {
             let keys = r.ties.keys().chain(r.parameters.keys());
             [&r.cell, &r.data, &r.clock, &r.output].into_iter().chain(keys)
         });
+        let muxes = self.mux.iter().flat_map(|m| m.inputs.iter().chain([&m.cell, &m.select, &m.output]));
         let lut = [&self.name, &self.lut.cell, &self.lut.output, &self.lut.table];
-        lut.into_iter().chain(&self.lut.inputs).chain(self.models.keys()).chain(registers).map(String::as_str)
+        lut.into_iter()
+            .chain(&self.lut.inputs)
+            .chain(muxes)
+            .chain(self.models.keys())
+            .chain(registers)
+            .map(String::as_str)
     }
 }
 
@@ -276,6 +304,9 @@ mod tests {
             ("net = 0.715", "net = -1.0", "no time"),
             ("net = 0.715", "net = nan", "no time"),
             ("default = \"6\"", "default = \"5\"", "none of the grades"),
+            ("[[mux]]\ncell = \"PFUMX\"", "[[mux]]\ncell = \"P X\"", "no name in Verilog"),
+            ("select = \"SD\"", "selects = \"SD\"", "unknown field"),
+            ("inputs = [\"D0\", \"D1\"]", "inputs = [\"D0\"]", "length"),
             ("spread = 20", "spred = 20", "unknown field"),
             ("cell = \"LUT4\"", "", "missing field `cell`"),
         ];

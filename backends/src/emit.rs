@@ -101,10 +101,10 @@ impl Format {
         Ok(match self {
             Self::Verilog => {
                 let mut files = vec![file(&own, verilog::emit(module, options)?)];
-                files.extend(verilog::xc7::models(module).map(|text| file(verilog::xc7::FILE, text)));
-                let device = options.device.as_ref();
-                let models = device.and_then(|d| Some((verilog::cell::file(d), verilog::cell::models(module, d)?)));
-                files.extend(models.map(|(name, text)| file(&name, text)));
+                files.extend(match options.device.as_ref() {
+                    None => verilog::xc7::models(module).map(|text| file(verilog::xc7::FILE, text)),
+                    Some(d) => verilog::cell::models(module, d).map(|text| file(&verilog::cell::file(d), text)),
+                });
                 files
             }
             Self::Blif => vec![file(&own, blif::emit(module, options)?)],

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use blc_backends::device::Device;
 use blc_backends::emit::{Format, Options};
 use blc_backends::verilog::testbench;
-use blc_ir::{Func, FuncAttr, FuncKind, Module, Type};
+use blc_ir::{Func, FuncAttr, FuncKind, Module, OpKind, Type};
 use common::{folder, run, vectors};
 
 fn options(device: Device) -> Options {
@@ -23,10 +23,25 @@ fn starts_at_one() -> Module {
     let x: Vec<_> = ["a", "b", "c", "d"].map(|n| f.add_param(n, Type::BIT)).into();
     let loc = f.locs.neuron("layer0", 0);
     let y = f.lut(0x9a5c, &x, loc);
-    let kind = blc_ir::OpKind::Reg { stage: 1, init: true };
+    let kind = OpKind::Reg { stage: 1, init: true };
     let q = f.push1(kind, &[y, clk], Type::BIT, loc);
     f.add_result("y", q);
     common::module("one", f)
+}
+
+/// Four tables joined by multiplexers to a function of seven inputs.
+fn wide() -> Module {
+    let mut f = Func::new("net", FuncKind::HwModule);
+    f.set_attr("latency", FuncAttr::Int(0));
+    let x: Vec<_> = ["a", "b", "c", "d", "s", "t", "u"].map(|n| f.add_param(n, Type::BIT)).into();
+    let loc = f.locs.neuron("layer0", 0);
+    let mut lut = |init| f.push1(OpKind::Xc7Lut6 { init }, &x[..4], Type::BIT, loc);
+    let luts = [0x9a5c, 0x1234, 0xfe01, 0x7777].map(&mut lut);
+    let low = f.push1(OpKind::Xc7MuxF7 {}, &[luts[0], luts[1], x[4]], Type::BIT, loc);
+    let high = f.push1(OpKind::Xc7MuxF7 {}, &[luts[2], luts[3], x[5]], Type::BIT, loc);
+    let y = f.push1(OpKind::Xc7MuxF8 {}, &[low, high, x[6]], Type::BIT, loc);
+    f.add_result("y", y);
+    common::module("net", f)
 }
 
 fn write(dir: &Path, module: &Module, options: &Options, format: Format) -> Vec<String> {
@@ -54,18 +69,21 @@ fn simulate(dir: &Path, sources: &[&str]) -> String {
 #[test]
 fn every_device_simulates_what_the_evaluator_says() {
     for device in Device::own() {
-        for pipelined in [false, true] {
-            let module = common::net(pipelined);
-            let dir = folder(&format!("device_{}_{pipelined}", device.name));
+        let mut designs = vec![common::net(false), common::net(true)];
+        if !device.mux.is_empty() {
+            designs.push(wide());
+        }
+        for (i, module) in designs.iter().enumerate() {
+            let dir = folder(&format!("device_{}_{i}", device.name));
             let options = options(device.clone());
-            let files = write(&dir, &module, &options, Format::Verilog);
+            let files = write(&dir, module, &options, Format::Verilog);
             assert_eq!(files, ["net.v".into(), format!("{}_sim.v", device.name)]);
             let lint = [&["--lint-only", "-Wall"], &files.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
             let (ok, text) = run(&dir, "verilator", &lint);
             assert!(ok && text.is_empty(), "{text}");
-            let vectors = vectors(&module, 64);
+            let vectors = vectors(module, 64);
             let expected = format!("PASS {} vectors", vectors.len().min(testbench::MAX_EMBEDDED));
-            std::fs::write(dir.join("net_tb.v"), testbench::emit(&module, &vectors).unwrap()).unwrap();
+            std::fs::write(dir.join("net_tb.v"), testbench::emit(module, &vectors).unwrap()).unwrap();
             assert_eq!(simulate(&dir, &["net.v", "net_tb.v", &files[1]]), expected, "{}", device.name);
 
             let vendor = vendor(&device.name);
@@ -74,7 +92,7 @@ fn every_device_simulates_what_the_evaluator_says() {
             assert_eq!(simulate(&dir, &[&include, "net.v", "net_tb.v", &cells]), expected, "{}", device.name);
 
             // JSON, through Yosys, back to Verilog.
-            write(&dir, &module, &options, Format::Json);
+            write(&dir, module, &options, Format::Json);
             let script = "read_json net.json; write_verilog -noattr net_back.v";
             let (ok, text) = run(&dir, "yosys", &["-q", "-p", script]);
             assert!(ok, "{text}");

@@ -29,7 +29,8 @@ impl Chosen {
 
     fn of(device: Device) -> Self {
         let speeds = Arc::new(device.speed.clone());
-        Self { passes: Target::Lut(device.k()), device: Some(Arc::new(device)), speeds }
+        let passes = if device.mux.is_empty() { Target::Lut(device.k()) } else { Target::Slices(device.k()) };
+        Self { passes, device: Some(Arc::new(device)), speeds }
     }
 
     fn generic(passes: Target) -> Option<Self> {

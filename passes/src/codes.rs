@@ -75,9 +75,9 @@ blc_ir::codes! {
          sides differ: bit `a` of a table is its value where operand `j` is bit `j` of `a`.";
     BL2122 = RULES_MISSING: "no rewrite rules",
         "The pass `rules` applies the rules of a file: `blc compile … --rules my.rules`, `blc opt … --passes rules --rules my.rules`.";
-    BL2150 = COVER_OPTION: "an option of `cover` out of range",
+    BL2150 = COVER_OPTION: "an option of `cover` or `muxes` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
-         results hardly do.";
+         results hardly do. `muxes` takes the same LUTs.";
 
     BL2201 = EQUIV_PORTS: "designs whose ports do not match",
         "Equivalence is asked of designs with the same input bits and the same output bits: by name where all names are the \

@@ -3,7 +3,8 @@
 //! - `luts`: physical LUT sites. One for a LUT, one for two functions in an `xc7.lut6_2`, and one for each position of a
 //!   carry chain whose `S` does not come from a LUT of its own: nothing else can use the LUT there.
 //! - `lut_functions`: single-output functions of two or more inputs.
-//! - `port_inverters`: LUTs of one input that sit directly on a port, with nothing but wires between; in neither figure.
+//! - `port_inverters`: LUTs of one input that sit directly on a port, with nothing but wires between, and feed no wide
+//!   multiplexer; in neither figure.
 //!   Any other LUT of one input takes a site (`luts`), but is no function.
 //! - `levels`: sites on the longest path between ports and registers; of a part or layer, the most of its own sites on a
 //!   path (for a layer: one after the other). Both outputs of a site are as late as its latest pin, as timing tools have
@@ -219,6 +220,8 @@ pub(crate) struct Ports {
     input: Vec<bool>,
     /// Something other than an output port (or a wire to one) reads it.
     inner: Vec<bool>,
+    /// A wide multiplexer chooses it: it comes from a LUT, whatever that computes.
+    chosen: Vec<bool>,
 }
 
 impl Ports {
@@ -229,7 +232,11 @@ impl Ports {
             input[port.value.index()] = true;
         }
         let mut inner = vec![false; f.value_count()];
+        let mut chosen = vec![false; f.value_count()];
         for (_, op) in f.ops() {
+            if matches!(op.kind, OpKind::Xc7MuxF7 {}) {
+                op.operands[..2].iter().for_each(|v| chosen[v.index()] = true);
+            }
             if is_wire(op.kind) {
                 input[op.result().index()] = op.operands.iter().all(|v| input[v.index()]);
             } else if !ignored(op.kind) {
@@ -241,7 +248,7 @@ impl Ports {
                 op.operands.iter().for_each(|v| inner[v.index()] = true);
             }
         }
-        Self { input, inner }
+        Self { input, inner, chosen }
     }
 
     /// Whether only output ports read a value.
@@ -251,7 +258,7 @@ impl Ports {
 
     /// Whether an inverter between two values would sit directly on a port.
     pub(crate) fn on_port(&self, input: Value, output: Value) -> bool {
-        self.input[input.index()] || self.only_output(output)
+        !self.chosen[output.index()] && (self.input[input.index()] || self.only_output(output))
     }
 }
 

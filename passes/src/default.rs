@@ -36,6 +36,8 @@ enum For {
     Model,
     /// A target of Xilinx.
     Xilinx,
+    /// A target whose slices have multiplexers.
+    Slices,
 }
 
 /// Passes, which designs need them, from which level of work on, and why. What stands in braces is filled in.
@@ -88,6 +90,7 @@ const STEPS: &[(&str, For, u8, &str)] = &[
         3,
         "the same, looking further, with equal forms of windows",
     ),
+    ("muxes{k={k}{shared}}", For::Slices, 0, "tables of more inputs than one has, by multiplexers that cost nothing"),
     ("pipeline{registers}", For::All, 0, "after the cover, which may move logic between layers"),
     ("to-xc7", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
     ("dce", For::All, 0, "what sharing left behind"),
@@ -103,6 +106,7 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
         For::All => true,
         For::Model => model,
         For::Xilinx => target.is_xilinx(),
+        For::Slices => target.has_muxes(),
     };
     // A stage without room for two carry chains, one behind the other, had better end at the first.
     let chain = delays.net(2) + delays.lut + delays.carry_in + delays.carry_out;
@@ -126,12 +130,18 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
         (Target::Xc7, _) => "{carry=true}",
         _ => "",
     };
-    let sites = if target.is_xilinx() { ",sites=true" } else { "" };
+    let sites = match target {
+        Target::Xc7 | Target::Xcup => ",sites=true",
+        Target::Slices(_) => ",muxes=true",
+        Target::Lut(_) => "",
+    };
+    let shared = if target.is_xilinx() { "" } else { ",sites=false" };
     // The levels of a model are the period of its clock; a netlist has none.
     text.replace("{effort}", &effort.min(1).to_string())
         .replace("{slack}", if model { "25" } else { "400" })
         .replace("{k}", &target.k().to_string())
         .replace("{sites}", sites)
+        .replace("{shared}", shared)
         .replace("{registers}", &cut)
         .replace("{head}", head)
 }

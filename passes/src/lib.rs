@@ -24,6 +24,7 @@ mod logic;
 pub mod lower_encoder;
 pub mod lower_head;
 pub mod manager;
+pub mod muxes;
 pub mod pairing;
 pub mod pass;
 pub mod pipeline;
@@ -64,6 +65,7 @@ fn register_all(registry: &mut Registry) {
     registry.register::<approx::Prune>();
     registry.register::<care::Care>();
     registry.register::<cover::Cover>();
+    registry.register::<muxes::Muxes>();
     registry.register::<egraph::EGraph>();
     registry.register::<resub::Resub>();
     registry.register::<registers::Pipelining>();

@@ -9,6 +9,8 @@ pub enum Target {
     Xcup,
     /// Any device with lookup tables of so many inputs, 2 to 6.
     Lut(u8),
+    /// A device with lookup tables of so many inputs, 2 to 4, and multiplexers that join two and four of them.
+    Slices(u8),
 }
 
 impl Target {
@@ -24,12 +26,12 @@ impl Target {
         }
     }
 
-    /// Its name.
+    /// Its name; of slices that of their tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Xc7 => "xc7",
             Self::Xcup => "xcup",
-            Self::Lut(k) => Self::NAMES[2 + (k.clamp(2, 6) - 2) as usize],
+            Self::Lut(k) | Self::Slices(k) => Self::NAMES[2 + (k.clamp(2, 6) - 2) as usize],
         }
     }
 
@@ -37,8 +39,13 @@ impl Target {
     pub fn k(self) -> u8 {
         match self {
             Self::Xc7 | Self::Xcup => 6,
-            Self::Lut(k) => k,
+            Self::Lut(k) | Self::Slices(k) => k,
         }
+    }
+
+    /// Whether slices have multiplexers that join lookup tables.
+    pub fn has_muxes(self) -> bool {
+        !matches!(self, Self::Lut(_))
     }
 
     /// Whether designs end as Xilinx primitives; otherwise as lookup tables and registers that any tool reads.

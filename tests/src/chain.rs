@@ -73,7 +73,7 @@ impl Way {
         let target = Target::parse(rng.of(&Target::NAMES)).unwrap_or(Target::Xc7);
         let devices = Device::own();
         let device = rng.chance(3).then(|| devices[rng.below(devices.len())].clone());
-        let target = device.as_ref().map_or(target, |d| Target::Lut(d.k()));
+        let target = device.as_ref().map_or(target, slices);
         let delays = match rng.below(3) {
             0 => Delays { lut: 0.2, net: 0.6, fanout: 0.1, carry_in: 0.4, setup: 0.1, ..Delays::default() },
             _ => Delays::default(),
@@ -93,6 +93,11 @@ impl Way {
         };
         Self { target, device, registers, effort, delays }
     }
+}
+
+/// What passes map to for a device.
+pub fn slices(device: &Device) -> Target {
+    if device.mux.is_empty() { Target::Lut(device.k()) } else { Target::Slices(device.k()) }
 }
 
 type Checked<T> = Result<T, String>;

@@ -17,10 +17,12 @@ pub fn file(device: &Device) -> String {
 /// Simulation models of a device's cells that a module's top function uses, where the device has them.
 pub fn models(module: &Module, device: &Device) -> Option<String> {
     let f = module.top()?;
-    let (mut lut, mut zero, mut one) = (false, false, false);
+    let (mut lut, mut zero, mut one, mut mux) = (false, false, false, [false; 2]);
     for (_, op) in f.ops() {
         match op.kind {
-            OpKind::Lut { .. } => lut = true,
+            OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } => lut = true,
+            OpKind::Xc7MuxF7 {} => mux[0] = true,
+            OpKind::Xc7MuxF8 {} => mux[1] = true,
             OpKind::Reg { init: false, .. } => zero = true,
             OpKind::Reg { init: true, .. } => one = true,
             _ => {}
@@ -28,7 +30,8 @@ pub fn models(module: &Module, device: &Device) -> Option<String> {
     }
     let names = [lut.then_some(&device.lut.cell), zero.then_some(&device.register.cell)];
     let register_one = device.register_one.as_ref().filter(|_| one).map(|r| &r.cell);
-    let mut names: Vec<_> = names.into_iter().flatten().chain(register_one).collect();
+    let muxes = device.mux.iter().zip(mux).filter(|(_, used)| *used).map(|(m, _)| &m.cell);
+    let mut names: Vec<_> = names.into_iter().flatten().chain(muxes).chain(register_one).collect();
     names.dedup();
     let models: Vec<_> = names.into_iter().filter_map(|name| device.models.get(name)).map(|m| m.trim()).collect();
     if models.is_empty() {

@@ -51,9 +51,7 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
 
 /// The cells that lookup tables and registers become on a device.
 fn device_cells<'d>(nets: &Nets<'_>, device: &'d Device) -> Result<FxHashMap<OpId, Cell<'d>>> {
-    let generic =
-        |id: &OpId| matches!(nets.f.op(*id).kind, OpKind::Lut { .. } | OpKind::LutWide { .. } | OpKind::Reg { .. });
-    nets.order.iter().copied().filter(generic).map(|id| Ok((id, cells::cell(nets, id, Some(device))?))).collect()
+    nets.order.iter().copied().map(|id| Ok((id, cells::cell(nets, id, Some(device))?))).collect()
 }
 
 struct Writer<'a, 'b> {

@@ -461,10 +461,10 @@ impl<'a> Builder<'a> {
                 self.output(need("CO")?, &results[4..], &cell.at)?;
                 6
             }
-            Cell::Mux => {
-                let values = [self.bit(need("I0")?)?, self.bit(need("I1")?)?, self.bit(need("S")?)?];
+            Cell::Mux([low, high, select, out]) => {
+                let values = [self.bit(need(low)?)?, self.bit(need(high)?)?, self.bit(need(select)?)?];
                 let value = self.lut(MUX, &values);
-                self.output(need("O")?, &[value], &cell.at)?;
+                self.output(need(out)?, &[value], &cell.at)?;
                 4
             }
             Cell::Register(register) => {

@@ -9,8 +9,8 @@ pub enum Cell {
     Lut6_2,
     /// Four positions of a carry chain.
     Carry4,
-    /// `S ? I1 : I0`
-    Mux,
+    /// A multiplexer: what it gives where its select is 0 and where it is 1, its select and its output.
+    Mux([&'static str; 4]),
     /// A register.
     Register(&'static Register),
 }
@@ -68,7 +68,10 @@ pub fn named(name: &str, pin: impl Fn(&str) -> bool) -> Option<Cell> {
         "SB_LUT4" => Cell::Lut("LUT_INIT", &PINS[..4], "O"),
         "LUT6_2" => Cell::Lut6_2,
         "CARRY4" => Cell::Carry4,
-        "MUXF7" | "MUXF8" => Cell::Mux,
+        "MUXF7" | "MUXF8" => Cell::Mux(["I0", "I1", "S", "O"]),
+        "PFUMX" => Cell::Mux(["BLUT", "ALUT", "C0", "Z"]),
+        "L6MUX21" => Cell::Mux(["D0", "D1", "SD", "Z"]),
+        "MUX2_LUT5" | "MUX2_LUT6" => Cell::Mux(["I0", "I1", "S0", "O"]),
         "FDRE" => Cell::Register(&FDRE),
         "TRELLIS_FF" => Cell::Register(&TRELLIS_FF),
         "SB_DFF" => Cell::Register(&SB_DFF),

@@ -37,6 +37,8 @@ pub struct CoverOptions {
     pub k: usize,
     /// Whether to count sites, of which two functions of at most five inputs together take one; otherwise functions.
     pub sites: bool,
+    /// Whether multiplexers join two and four LUTs to one of one and two inputs more.
+    pub muxes: bool,
     /// How many more levels than the fewest the result may have, in percent.
     pub slack: u32,
     /// Cuts kept of each node: 1 to 64.
@@ -49,7 +51,7 @@ pub struct CoverOptions {
 
 impl Default for CoverOptions {
     fn default() -> Self {
-        Self { k: 6, sites: false, slack: 25, cuts: 8, effort: 1, anneal: 0 }
+        Self { k: 6, sites: false, muxes: false, slack: 25, cuts: 8, effort: 1, anneal: 0 }
     }
 }
 
@@ -67,10 +69,11 @@ impl PassSpec for Cover {
 
 impl Pass for Cover {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
-        let CoverOptions { k, cuts, .. } = self.options;
-        if !(2..=6).contains(&k) || !(1..=64).contains(&cuts) {
+        let CoverOptions { k, cuts, sites, muxes, .. } = self.options;
+        let most = if muxes { 4 } else { 6 };
+        if !(2..=most).contains(&k) || !(1..=64).contains(&cuts) || muxes && sites {
             let message = format!("`cover` cannot run with k = {k} and cuts = {cuts}");
-            let help = "choose k from 2 to 6 and cuts from 1 to 64, as in `cover{k=6,cuts=8}`";
+            let help = "choose k from 2 to 6 (to 4 with muxes, and no sites then) and cuts from 1 to 64, as in `cover{k=6,cuts=8}`";
             return Err(Box::new(Diagnostic::error(&codes::COVER_OPTION, message).help(help)));
         }
         cx.fact("cover.functions_before", count(f).total.lut_functions);

@@ -4,7 +4,7 @@
 //! ways are independent and run in parallel; which of them and how often is a matter of the net's size alone, so that the
 //! result is the same for any number of threads.
 
-use blc_ir::{Func, OpKind};
+use blc_ir::{Func, Op, OpKind};
 use rayon::prelude::*;
 
 use super::CoverOptions;
@@ -44,6 +44,19 @@ const FREE: u32 = 3;
 /// Most moves of annealing.
 const MAX_MOVES: u64 = 4_000_000;
 
+impl CoverOptions {
+    /// Most inputs of a table.
+    fn widest(&self) -> usize {
+        if self.muxes { self.k + 2 } else { self.k }
+    }
+
+    /// LUTs that a table of so many inputs takes.
+    fn areas(&self) -> Areas {
+        let area = |inputs: usize| if inputs < 2 { 0.0 } else { f32::from(1u8 << inputs.saturating_sub(self.k)) };
+        std::array::from_fn(area)
+    }
+}
+
 /// What a function costs, to be made small in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Quality {
@@ -58,16 +71,22 @@ struct Quality {
 
 /// The function covered, or `None` where it cannot be bettered.
 pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
-    let ways: &[Areas] = if options.sites { &[LINEAR, SHARED, SMALL] } else { &[EVEN, LINEAR] };
+    let (k, wide) = (options.k, options.widest());
+    let joined = options.areas();
+    let ways: &[(usize, Areas)] = match (options.sites, options.muxes) {
+        (true, _) => &[(k, LINEAR), (k, SHARED), (k, SMALL)],
+        (_, true) => &[(wide, joined), (k, EVEN), (k, LINEAR)],
+        _ => &[(k, EVEN), (k, LINEAR)],
+    };
     let budget = u64::from(options.effort) * 1_000_000;
     let one = (f.op_count() * ROUNDS.len() * COVERS).max(1) as u64;
     let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
     let budget = budget / ways.len() as u64;
     let levels = u64::from(fewest_levels(f, options));
     let limit = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
-    let follow = |&areas: &Areas| {
-        let settings = Settings { k: options.k, cuts: options.cuts, areas, levels: limit };
-        follow(f, settings, budget, options.sites)
+    let follow = |&(k, areas): &(usize, Areas)| {
+        let settings = Settings { k, cuts: options.cuts, areas, levels: limit };
+        follow(f, settings, budget, options)
     };
     let covered: Vec<(Quality, Func)> = ways.par_iter().map(follow).collect();
     let (mut quality, mut best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
@@ -75,7 +94,7 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
         let settings = Settings { k: options.k, cuts: options.cuts, areas: LINEAR, levels: limit };
         let orders = [false, true];
         for _ in 0..ANNEALED {
-            let from = |&descending: &bool| annealed(&best, settings, descending, options.anneal);
+            let from = |&descending: &bool| annealed(&best, settings, descending, options);
             let next = orders.par_iter().map(from).min_by_key(|(quality, _)| *quality)?;
             if next.0 >= quality {
                 break;
@@ -85,7 +104,7 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
     }
     // Fewer levels are no reason for more LUTs.
     let quality = Quality { excess: 0, ..quality };
-    (!is_legal(f, options.k) || quality < self::quality(f, options.sites, u32::MAX)).then_some(best)
+    (!is_legal(f, wide) || quality < self::quality(f, options, u32::MAX)).then_some(best)
 }
 
 /// Whether all LUTs have at most `k` inputs.
@@ -97,9 +116,17 @@ fn is_legal(f: &Func, k: usize) -> bool {
     })
 }
 
-fn quality(f: &Func, sites: bool, limit: u32) -> Quality {
-    let total = count(f).total;
-    let shared = if sites { pairs(f, true).len() } else { 0 };
+fn quality(f: &Func, options: &CoverOptions, limit: u32) -> Quality {
+    let mut total = count(f).total;
+    let shared = if options.sites { pairs(f, true).len() } else { 0 };
+    if options.muxes {
+        let areas = options.areas();
+        let more = |(_, op): (_, Op<'_>)| match op.kind {
+            OpKind::Lut { .. } => areas.get(op.operands.len()).map_or(0, |&area| (area as u64).saturating_sub(1)),
+            _ => 0,
+        };
+        total.luts += f.ops().map(more).sum::<u64>();
+    }
     Quality {
         excess: total.levels.saturating_sub(limit.into()),
         sites: total.luts - shared as u64,
@@ -120,7 +147,7 @@ fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
 }
 
 /// Covers a function, then the cover, and so on; returns the best. `budget` is spent by node and round.
-fn follow(f: &Func, settings: Settings, budget: u64, sites: bool) -> (Quality, Func) {
+fn follow(f: &Func, settings: Settings, budget: u64, options: &CoverOptions) -> (Quality, Func) {
     let mut best: Option<(Quality, Func)> = None;
     let mut current = f.clone();
     let (mut area, mut stale, mut spent) = (f32::INFINITY, 0, 0);
@@ -133,7 +160,7 @@ fn follow(f: &Func, settings: Settings, budget: u64, sites: bool) -> (Quality, F
         let cover = cover(&subject, settings);
         subject.write(&mut current, &cover);
         current.tidy();
-        let quality = quality(&current, sites, settings.levels);
+        let quality = quality(&current, options, settings.levels);
         if best.as_ref().is_none_or(|(q, _)| quality < *q) {
             best = Some((quality, current.clone()));
         }
@@ -143,23 +170,23 @@ fn follow(f: &Func, settings: Settings, budget: u64, sites: bool) -> (Quality, F
         }
         area = area.min(cover.cost.area);
     }
-    best.unwrap_or_else(|| (quality(f, sites, settings.levels), f.clone()))
+    best.unwrap_or_else(|| (quality(f, options, settings.levels), f.clone()))
 }
 
 /// A cover changed for sites, with the pairs in view.
-fn annealed(f: &Func, settings: Settings, descending: bool, moves: u32) -> (Quality, Func) {
+fn annealed(f: &Func, settings: Settings, descending: bool, options: &CoverOptions) -> (Quality, Func) {
     let subject = Subject::read(f, settings.k, descending);
     let roots = subject.roots();
     let start = Mapper::new(&subject.net, &roots, settings).cover();
     let levels = start.cost.levels;
     let mut mapper = Mapper::new(&subject.net, &roots, Settings { cuts: CHOICES, ..settings });
     mapper.round(Goal::Flow);
-    let moves = (subject.net.node_count() as u64 * u64::from(moves)).min(MAX_MOVES);
+    let moves = (subject.net.node_count() as u64 * u64::from(options.anneal)).min(MAX_MOVES);
     let better = anneal(&subject.net, &start, mapper.choices(), moves, FREE <= settings.levels / levels.max(1));
     let mut new = f.clone();
     subject.write(&mut new, &better);
     new.tidy();
-    (quality(&new, true, settings.levels), new)
+    (quality(&new, options, settings.levels), new)
 }
 
 /// The best cover of all rounds; never worse than the one the net was read as.

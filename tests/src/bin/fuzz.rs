@@ -15,6 +15,7 @@ use blc_frontend::files::sha256_hex;
 use blc_passes::timing::Delays;
 use blc_passes::{PassManager, Pipeline, Registers, Registry, Target, default};
 use blc_tests::bytes::mutate;
+use blc_tests::chain::slices;
 use blc_tests::fuzz::{TARGETS, corpus, inputs};
 use blc_tests::random::{Rng, design, model};
 
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
 fn compiled(seed: u64, target: &str, stages: u32) -> Option<Vec<File>> {
     let mut module = design(seed);
     let device = Device::named(target);
-    let to = device.as_ref().map_or(Target::parse(target), |d| Some(Target::Lut(d.k())))?;
+    let to = device.as_ref().map_or(Target::parse(target), |d| Some(slices(d)))?;
     let passes = default::pipeline(module.top()?.level(), to, Registers::Stages(stages), 1, &Delays::default());
     let pipeline = Pipeline::parse(&passes, "", &Registry::standard()).ok()?;
     PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
