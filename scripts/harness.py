@@ -11,6 +11,9 @@ import json
 import sys
 import tomllib
 
+# Cells between a pin and what reads or drives it, of devices that want them.
+PADS = {"gowin": ("IBUF", "OBUF")}
+
 
 def main(device, source, target):
     device = tomllib.load(open(device, "rb"))
@@ -54,11 +57,23 @@ def main(device, source, target):
         cell(lut["cell"], {lut["table"]: f"{table:0{1 << len(lut['inputs'])}b}"}, pins, (lut["output"], y))
         count["luts"] += 1
 
+    def pad(kind, pin):
+        """The wire behind a pin; some devices want a cell between the two."""
+        if device["name"] not in PADS:
+            return pin
+        inside = wire()
+        inputs, output = ({"I": pin}, ("O", inside)) if kind == 0 else ({"I": inside}, ("O", pin))
+        cell(PADS[device["name"]][kind], {}, inputs, output)
+        return inside
+
     ports = top["ports"]
     clocks = [name for name in ports if name == "clk" or name.startswith("clk_")]
     clock = ports[clocks[0]]["bits"][0] if clocks else wire()
-    before, total = wire(), wire()
-    pins = {"si": before}
+    pins = {"clk": clock, "si": wire(), "so": wire()}
+    if device["name"] in PADS:
+        pins["clk"] = wire()
+        cell(PADS[device["name"]][0], {}, {"I": pins["clk"]}, ("O", clock))
+    before, total = pad(0, pins["si"]), wire()
     register(before, total)
     for name, port in ports.items():
         for bit in port["bits"]:
@@ -72,10 +87,12 @@ def main(device, source, target):
                 exclusive_or(total, bit, mixed)
                 register(mixed, after)
                 total = after
+    # The last register drives the pin.
+    register(total, pad(1, pins["so"]))
     top["ports"] = {
-        "clk": {"direction": "input", "bits": [clock]},
+        "clk": {"direction": "input", "bits": [pins["clk"]]},
         "si": {"direction": "input", "bits": [pins["si"]]},
-        "so": {"direction": "output", "bits": [total]},
+        "so": {"direction": "output", "bits": [pins["so"]]},
     }
     top["cells"] |= cells
     json.dump(design, open(target, "w"))

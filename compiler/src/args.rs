@@ -542,7 +542,9 @@ pub struct Reduce {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   blc report
-  blc report out --json | jq .luts")]
+  blc report out --json | jq .luts
+  blc sim --input batch.npy --labels labels.npy --json > sim.json
+  blc report --html report.html --sim sim.json")]
 pub struct Report {
     /// Folder of a compiled design
     #[arg(value_name = "DIR", default_value = DEFAULT_DIR)]
@@ -550,6 +552,12 @@ pub struct Report {
     /// Print report.json, with the seconds of timing.json in it
     #[arg(long)]
     pub json: bool,
+    /// Write one page of HTML: figures, plots, what they stand on, and the netlist to look at cone by cone
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
+    /// What `blc sim --labels … --json` printed: the page shows its confusion matrix
+    #[arg(long, value_name = "FILE", requires = "html")]
+    pub sim: Option<PathBuf>,
 }
 
 /// `blc explain`

@@ -19,6 +19,7 @@ mod load;
 #[cfg(feature = "train")]
 mod metrics;
 mod outputs;
+mod page;
 mod pipeline;
 #[cfg(feature = "train")]
 mod plot;

@@ -44,10 +44,12 @@ pub struct Report {
     latency_ns: Option<f64>,
     fmax_mhz: f64,
     /// Which of the fields are estimates.
-    estimates: [&'static str; 3],
+    estimates: [&'static str; 4],
     speed: Speed,
     /// The longest path between registers or ports, from its start.
     critical_path: Vec<Step>,
+    /// Ends of paths by how long these take.
+    paths: Paths,
     /// By stage, the first one first.
     registers_by_stage: Vec<u64>,
     /// How many nets have 1, 2, 3 to 4, 5 to 8, ... readers.
@@ -236,8 +238,9 @@ impl Report {
             latency_cycles,
             latency_ns: latency_cycles.map(|n| round(latency_ns(&timing, n), 1000.0)),
             fmax_mhz: round(1000.0 / timing.period, 10.0),
-            estimates: ["latency_ns", "fmax_mhz", "critical_path"],
+            estimates: ["latency_ns", "fmax_mhz", "critical_path", "paths"],
             critical_path: timing.path.iter().map(|step| Step::of(f, step)).collect(),
+            paths: Paths::of(&timing),
             registers_by_stage: registers_by_stage(f),
             fanout: timing::fanout(f),
             by_part: Parts { encoder, logic, head },
@@ -262,6 +265,31 @@ impl Report {
     /// The bytes of `report.json`.
     pub fn to_json(&self) -> String {
         json(self)
+    }
+}
+
+/// A histogram of paths: `ends[i]` registers and results are reached in more than `i` and at most `i + 1` steps.
+#[derive(Debug, Serialize)]
+struct Paths {
+    step_ns: f64,
+    ends: Vec<u64>,
+}
+
+impl Paths {
+    /// Bars of a histogram.
+    const BARS: f64 = 20.0;
+
+    fn of(timing: &Timing) -> Self {
+        let step_ns = ((1000.0 * timing.period / Self::BARS).ceil() / 1000.0).max(0.001);
+        let mut ends: Vec<u64> = Vec::new();
+        for end in &timing.ends {
+            let at = ((end / step_ns).ceil() as usize).clamp(1, Self::BARS as usize) - 1;
+            if ends.len() <= at {
+                ends.resize(at + 1, 0);
+            }
+            ends[at] += 1;
+        }
+        Self { step_ns, ends }
     }
 }
 

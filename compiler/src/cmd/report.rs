@@ -7,7 +7,10 @@ use blc_ir::diag::Diagnostic;
 use serde_json::Value;
 
 use crate::args::Report;
+use crate::cmd::compile::DESIGN;
 use crate::codes;
+use crate::load;
+use crate::page::page;
 use crate::report::{REPORT, TIMING, table};
 use crate::ui::{Outcome, Ui};
 
@@ -31,8 +34,30 @@ pub fn run(args: &Report, ui: &Ui) -> Outcome {
     if args.json {
         return ui.data(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n");
     }
+    if let Some(file) = &args.html {
+        let module = load::read_blir(&args.dir.join(DESIGN))?;
+        let confusion = args.sim.as_deref().map(confusion).transpose()?;
+        let text = page(&report, &module, confusion.as_ref());
+        let text = text.ok_or_else(|| bad(&path, "a figure is missing".into()))?;
+        return Ok(files::write_atomic(file, text.as_bytes())?);
+    }
     let text = table(&report).ok_or_else(|| bad(&path, "a figure is missing".into()))?;
     ui.data(text + &details(&report))
+}
+
+/// The confusion matrix that `blc sim --json` printed.
+fn confusion(path: &Path) -> Outcome<Value> {
+    let mut said = read(path)?;
+    let matrix = said["confusion"].take();
+    let row = |row: &Value| row.as_array().is_some_and(|row| row.iter().all(Value::is_u64));
+    match matrix.as_array() {
+        Some(rows) if rows.iter().all(row) => Ok(matrix),
+        _ => {
+            let d = Diagnostic::error(&codes::BAD_REPORT, "no confusion matrix of samples is in it");
+            let help = "`blc sim --input batch.npy --labels labels.npy --json` prints one";
+            Err(d.in_file(files::display(path), "").help(help).into())
+        }
+    }
 }
 
 /// Where the design came from and what has to be known about it.

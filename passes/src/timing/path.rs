@@ -24,6 +24,8 @@ pub struct Timing {
     pub period: f64,
     /// From an input to an output, registers around not counted, of a design without registers.
     pub through: f64,
+    /// How long each path to a register or a result takes at most, counted as the period is.
+    pub ends: Vec<f64>,
     /// The longest path, from its start. Empty where a register follows another or a port.
     pub path: Vec<Step>,
 }
@@ -56,6 +58,7 @@ pub fn analyse(f: &Func, delays: &Delays) -> Timing {
         }
     }
     let mut worst = (delays.clock_to_output + delays.setup, None);
+    let mut ends = Vec::with_capacity(graph.ends.len());
     for &(register, source) in &graph.ends {
         let at = match (arrival.get(&source), source) {
             (Some(&(at, _)), _) => at,
@@ -65,6 +68,7 @@ pub fn analyse(f: &Func, delays: &Delays) -> Timing {
             (None, _) => delays.clock_to_output,
         };
         let at = at + delays.setup;
+        ends.push(at);
         if at > worst.0 {
             worst = (at, Some(source));
         }
@@ -73,7 +77,7 @@ pub fn analyse(f: &Func, delays: &Delays) -> Timing {
     let zero = if clocked { 0.0 } else { delays.clock_to_output };
     let path = trace(f, worst.1, &arrival, delays.clock_to_output, zero);
     let through = path.last().filter(|_| !clocked).map_or(0.0, |step| step.at);
-    Timing { period: worst.0, through, path }
+    Timing { period: worst.0, through, ends, path }
 }
 
 /// The path to a source, times counted from `zero`.
@@ -127,6 +131,7 @@ mod tests {
         let through = 0.5 + 0.1 + (0.5 + 0.2) + 0.1;
         near(timing.through, through);
         near(timing.period, 0.3 + through + 0.02);
+        assert_eq!(timing.ends, [timing.period; 2]);
         let path: Vec<OpId> = timing.path.iter().map(|s| s.op).collect();
         assert_eq!(path, [f.def_op(a).unwrap(), f.def_op(b).unwrap()]);
     }
