@@ -5,6 +5,7 @@
 
 use blc_ir::{Diagnostic, Op, OpId, OpKind, Result};
 
+use crate::carry8::Carry8;
 use crate::codes;
 use crate::device::{Device, LutCell, MuxCell, Parameter, RegisterCell};
 use crate::emit::origin;
@@ -184,6 +185,31 @@ fn device_register<'a>(register: &'a RegisterCell, ins: &[Net], outs: Vec<Net>) 
         Parameter::Text(text) => (name.as_str(), Value::Text(text)),
     });
     Cell { kind: &register.cell, parameters: parameters.collect(), pins }
+}
+
+/// A CARRY8; of the lower half alone, the upper one's inputs are 0.
+pub fn carry8(carry: Carry8) -> Cell<'static> {
+    let eight = |nets: Vec<Net>| nets.into_iter().chain(std::iter::repeat(Net::ZERO)).take(8).collect();
+    Cell {
+        kind: "CARRY8",
+        parameters: vec![("CARRY_TYPE", Value::Text("SINGLE_CY8"))],
+        pins: vec![
+            input("CI", vec![carry.ci]),
+            input("CI_TOP", vec![Net::ZERO]),
+            input("DI", eight(carry.di)),
+            input("S", eight(carry.s)),
+            output("CO", carry.co),
+            output("O", carry.o),
+        ],
+    }
+}
+
+/// Two carries into one chain of an UltraScale+ slice.
+pub fn two_carries(nets: &Nets<'_>, id: OpId) -> Box<Diagnostic> {
+    let op = nets.f.op(id);
+    let text = "a CARRY8 takes one carry, `xc7.carry4` has two here";
+    let place = format!("@{}: {}", nets.f.name, origin(&nets.f.locs, op.loc));
+    Box::new(Diagnostic::error(&codes::NO_CELL, text).in_op(place).help("tie CI or CYINIT to 0, or compile for xc7"))
 }
 
 fn carry4(ins: &[Net], outs: &[Net]) -> Cell<'static> {

@@ -2,10 +2,11 @@
 //!
 //! Format: `write_json` in Yosys' manual. Ports are as in the Verilog: vectors, bit `b` of element `e` at `e * W + b`.
 
-use blc_ir::{Module, Result};
+use blc_ir::{Module, OpKind, Result};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cells::{Cell, Direction, Value, cell};
+use crate::carry8::Joined;
+use crate::cells::{Cell, Direction, Value, carry8, cell, two_carries};
 use crate::emit::{Options, VERSION, origin, plain, top};
 use crate::names::{Language, Named};
 use crate::nets::Net;
@@ -18,10 +19,17 @@ use crate::nets::Net;
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
     let mut named = Named::new(module, f, Language::Verilog)?;
+    let joined = (module.target.as_deref() == Some("xcup")).then(|| Joined::new(&mut named.nets));
     let mut cells = Map::new();
     for i in 0..named.nets.order.len() {
         let id = named.nets.order[i];
-        let cell = cell(&named.nets, id, options.device.as_ref())?;
+        let cell = match (&joined, f.op(id).kind) {
+            (Some(joined), OpKind::Xc7Carry4 {}) if joined.is_first(id) => continue,
+            (Some(joined), OpKind::Xc7Carry4 {}) => {
+                carry8(joined.cell(&named.nets, id).ok_or_else(|| two_carries(&named.nets, id))?)
+            }
+            _ => cell(&named.nets, id, options.device.as_ref())?,
+        };
         let name = format!("{}_cell", named.bit(f.op(id).result()).replace('[', "_").replace(']', ""));
         let name = named.namer.claim(&name);
         cells.insert(name, cell_json(&cell, &origin(&f.locs, f.op(id).loc)));

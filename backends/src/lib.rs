@@ -1,6 +1,7 @@
 //! What a design becomes: netlists for other tools, and a simulator.
 
 pub mod blif;
+pub mod carry8;
 pub mod cells;
 pub mod codes;
 pub mod device;

@@ -50,6 +50,66 @@ fn write(dir: &Path, module: &Module, options: &Options, format: Format) -> Vec<
     files.into_iter().map(|f| f.name).collect()
 }
 
+/// Carry chains: three in a row, one by itself, and two of which the second also reads the first through a table.
+fn carries() -> Module {
+    let mut f = Func::new("net", FuncKind::HwModule);
+    f.set_attr("latency", FuncAttr::Int(0));
+    let x = f.add_param("x", Type::bits(16));
+    let loc = f.locs.layer("head");
+    let x: Vec<_> = (0..16).map(|i| f.extract(x, i, Type::BIT, loc)).collect();
+    let zero = f.constant(0, Type::BIT);
+    let chain = |f: &mut Func, s: &[blc_ir::Value], ci, cyinit| -> Vec<blc_ir::Value> {
+        let pins = [s, &x[..4], &[ci, cyinit]].concat();
+        let id = f.push(OpKind::Xc7Carry4 {}, &pins, &[Type::BIT; 8], loc);
+        f.op(id).results().collect()
+    };
+    let one = chain(&mut f, &x[4..8], zero, x[15]);
+    let two = chain(&mut f, &x[8..12], one[7], zero);
+    let three = chain(&mut f, &x[11..15], two[7], zero);
+    let alone = chain(&mut f, &[two[0], two[1], three[2], x[3]], zero, zero);
+    let stuck: Vec<_> =
+        (0..4).map(|i| f.push1(OpKind::Xc7Lut6 { init: 6 }, &[alone[i], x[i]], Type::BIT, loc)).collect();
+    let last = chain(&mut f, &stuck, alone[7], zero);
+    let all = [one, two, three, alone, last].concat();
+    let y = f.pack(&all, Type::bits(40), loc);
+    f.add_result("y", y);
+    Module { target: Some("xcup".into()), ..common::module("net", f) }
+}
+
+#[test]
+fn carry_chains_of_ultrascale_are_eights() {
+    let module = carries();
+    let dir = folder("carry8");
+    let files = write(&dir, &module, &Options::default(), Format::Verilog);
+    assert_eq!(files, ["net.v", "xc7_sim.v"]);
+    let text = std::fs::read_to_string(dir.join("net.v")).unwrap();
+    assert_eq!((text.matches("CARRY8 #").count(), text.matches("CARRY4 ").count()), (4, 0), "{text}");
+    let (ok, said) = run(&dir, "verilator", &["--lint-only", "-Wall", "-Wno-UNOPTFLAT", "net.v", "xc7_sim.v"]);
+    assert!(ok && said.is_empty(), "{said}");
+    let vectors = vectors(&module, 64);
+    std::fs::write(dir.join("net_tb.v"), testbench::emit(&module, &vectors).unwrap()).unwrap();
+    let cells = vendor("xilinx").join("cells_sim.v").display().to_string();
+    assert_eq!(simulate(&dir, &["net.v", "net_tb.v", "xc7_sim.v"]), "PASS 64 vectors");
+    assert_eq!(simulate(&dir, &["net.v", "net_tb.v", &cells]), "PASS 64 vectors");
+    write(&dir, &module, &Options::default(), Format::Json);
+    let (ok, said) = run(&dir, "yosys", &["-q", "-p", "read_json net.json; write_verilog -noattr net_back.v"]);
+    assert!(ok, "{said}");
+    assert_eq!(simulate(&dir, &["net_back.v", "net_tb.v", &cells]), "PASS 64 vectors");
+}
+
+#[test]
+fn a_carry8_takes_one_carry() {
+    let mut module = carries();
+    let f = &mut module.funcs[0];
+    let first = f.op_ids().find(|&id| matches!(f.op(id).kind, OpKind::Xc7Carry4 {})).unwrap();
+    let mut pins = f.op(first).operands.to_vec();
+    pins[8] = pins[9];
+    f.set_operands(first, &pins);
+    for format in [Format::Verilog, Format::Json] {
+        assert_eq!(format.emit(&module, &Options::default()).unwrap_err().code.id, "BL3007");
+    }
+}
+
 /// Where Yosys keeps the models of a family's cells.
 fn vendor(family: &str) -> PathBuf {
     let candidates = ["/usr/share/yosys", "/usr/local/share/yosys"];

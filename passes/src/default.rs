@@ -112,7 +112,7 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
     let chain = delays.net(2) + delays.lut + delays.carry_in + delays.carry_out;
     let registered = match registers {
         Registers::PerLayer => true,
-        Registers::Period(ns) => target == Target::Xc7 && ns < delays.clock_to_output + 2.0 * chain + delays.setup,
+        Registers::Period(ns) => target.is_xilinx() && ns < delays.clock_to_output + 2.0 * chain + delays.setup,
         _ => false,
     };
     let cut = match registers {
@@ -126,8 +126,8 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
     let head = match (target, registered) {
-        (Target::Xc7, true) => "{carry=true,registered=true}",
-        (Target::Xc7, _) => "{carry=true}",
+        (Target::Xc7 | Target::Xcup, true) => "{carry=true,registered=true}",
+        (Target::Xc7 | Target::Xcup, _) => "{carry=true}",
         _ => "",
     };
     let sites = match target {

@@ -18,6 +18,7 @@ use blc_ir::order::is_register;
 use blc_ir::table::{depends, widen};
 use blc_ir::{Module, OpId, OpKind, Result, Value};
 
+use crate::carry8::Joined;
 use crate::cells::{self, Cell};
 use crate::device::Device;
 use crate::emit::{Options, origin, top};
@@ -36,14 +37,18 @@ const UNUSED_A_LIST: usize = 64;
 /// Those of [`crate::nets::Nets::new`], and `BL3001` for a module without functions.
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
-    let named = Named::new(module, f, Language::Verilog)?;
+    let mut named = Named::new(module, f, Language::Verilog)?;
+    let carries = match module.target.as_deref() {
+        Some("xcup") => Some(xc7::carries(&mut named.nets)?),
+        _ => None,
+    };
     let mut out = String::with_capacity(1024 + 96 * f.op_count());
     let read = vec![false; named.nets.count()];
     let cells = match &options.device {
         None => FxHashMap::default(),
         Some(device) => device_cells(&named.nets, device)?,
     };
-    let mut writer = Writer { named, cells, read, out: &mut out };
+    let mut writer = Writer { named, cells, carries, spare: Vec::new(), read, out: &mut out };
     // Writing to a String cannot fail.
     let _ = header::write(&mut *writer.out, &writer.named, options).and_then(|()| writer.module());
     Ok(out)
@@ -58,6 +63,10 @@ struct Writer<'a, 'b> {
     named: Named<'a>,
     /// Those of a device; what is not among them is written behaviourally.
     cells: FxHashMap<OpId, Cell<'b>>,
+    /// Of UltraScale+.
+    carries: Option<Joined>,
+    /// Wires that nothing reads.
+    spare: Vec<String>,
     /// Nets that the text reads. An expression may leave out what its table does not depend on.
     read: Vec<bool>,
     out: &'b mut String,
@@ -144,6 +153,13 @@ impl Writer<'_, '_> {
             let wish = format!("{net}_cell");
             let name = self.named.namer.claim(&wish);
             cell::instance(self.out, &self.named, &name, cell)?;
+            return self.origin(id);
+        }
+        if let (Some(carries), OpKind::Xc7Carry4 {}) = (&self.carries, op.kind) {
+            // Within a CARRY8 the carry goes on unseen.
+            let seen = if carries.first(id).is_some() { &op.operands[..8] } else { op.operands };
+            seen.iter().for_each(|v| self.read[self.named.nets.bit(*v).index()] = true);
+            xc7::carry8(self.out, &mut self.named, carries, id, &mut self.spare)?;
             return self.origin(id);
         }
         if !matches!(op.kind, OpKind::Lut { .. }) {
@@ -247,7 +263,7 @@ impl Writer<'_, '_> {
     fn unused(&mut self) -> fmt::Result {
         let nets = &self.named.nets;
         let f = nets.f;
-        let mut terms: Vec<String> = Vec::new();
+        let mut terms = std::mem::take(&mut self.spare);
         for (port, names) in f.params.iter().zip(&self.named.params) {
             let bits = nets.of(port.value);
             let unused = |&b: &usize| bits.get(b).is_some_and(|&net| !self.read[net.index()]);

@@ -1,11 +1,14 @@
-//! Primitives of Xilinx 7-series devices: instances, and models of them to simulate with.
+//! Primitives of Xilinx 7-series and UltraScale+ devices: instances, and models of them to simulate with.
 
 use std::fmt::{self, Write};
 
-use blc_ir::{Func, Module, OpId, OpKind};
+use blc_ir::{Func, Module, OpId, OpKind, Result};
 
+use crate::carry8::Joined;
+use crate::cells::two_carries;
 use crate::emit::VERSION;
 use crate::names::Named;
+use crate::nets::{Net, Nets};
 
 /// What a primitive is called, and its model. The models say exactly what the IR's ops mean.
 const MODELS: &[(&str, &str)] = &[
@@ -17,6 +20,7 @@ const MODELS: &[(&str, &str)] = &[
     ("LUT6", include_str!("models/LUT6.v")),
     ("LUT6_2", include_str!("models/LUT6_2.v")),
     ("CARRY4", include_str!("models/CARRY4.v")),
+    ("CARRY8", include_str!("models/CARRY8.v")),
     ("MUXF7", include_str!("models/MUXF7.v")),
     ("MUXF8", include_str!("models/MUXF8.v")),
     ("FDRE", include_str!("models/FDRE.v")),
@@ -30,7 +34,9 @@ pub const FILE: &str = "xc7_sim.v";
 /// Only those that are used, so that a linter finds one top module. Synthesis has its own: leave the file out there.
 pub fn models(module: &Module) -> Option<String> {
     let f = module.top()?;
-    let used = |name: &str| f.ops().any(|(id, _)| primitive(f, id).is_some_and(|p| p == name));
+    let up = module.target.as_deref() == Some("xcup");
+    let called = |id| primitive(f, id).map(|p| if up && p == "CARRY4" { "CARRY8".into() } else { p });
+    let used = |name: &str| f.ops().any(|(id, _)| called(id).is_some_and(|p| p == name));
     let models: Vec<&str> = MODELS.iter().filter(|(name, _)| used(name)).map(|(_, text)| *text).collect();
     if models.is_empty() {
         return None;
@@ -57,6 +63,51 @@ fn primitive(f: &Func, id: OpId) -> Option<String> {
         OpKind::Xc7Fdre { .. } => "FDRE".into(),
         _ => return None,
     })
+}
+
+/// The CARRY8s of a design.
+pub(super) fn carries(nets: &mut Nets<'_>) -> Result<Joined> {
+    let joined = Joined::new(nets);
+    let carry = |id: &OpId| matches!(nets.f.op(*id).kind, OpKind::Xc7Carry4 {}) && !joined.is_first(*id);
+    match nets.order.iter().copied().filter(carry).find(|&id| joined.cell(nets, id).is_none()) {
+        Some(id) => Err(two_carries(nets, id)),
+        None => Ok(joined),
+    }
+}
+
+/// Writes the wires of a chain of four and, unless it is the first of two, its CARRY8. What of that is not the chain's
+/// goes to `spare`.
+pub(super) fn carry8(
+    out: &mut String,
+    named: &mut Named<'_>,
+    joined: &Joined,
+    id: OpId,
+    spare: &mut Vec<String>,
+) -> fmt::Result {
+    let vectors = |named: &Named<'_>, id: OpId| -> [String; 2] {
+        let results: Vec<&str> = named.nets.f.op(id).results().map(|v| named.bit(v)).collect();
+        [0, 4].map(|i| results[i].split('[').next().unwrap_or_default().to_owned())
+    };
+    let [o, co] = vectors(named, id);
+    write!(out, "  wire [3:0] {o}, {co};")?;
+    let Some(cell) = joined.cell(&named.nets, id).filter(|_| !joined.is_first(id)) else { return Ok(()) };
+    let (low, high) = match joined.first(id) {
+        Some(first) => (vectors(named, first), [o.clone(), co]),
+        None => {
+            let top = [&o, &co].map(|name| named.namer.claim(&format!("{name}_top")));
+            write!(out, "\n  wire [3:0] {}, {};", top[0], top[1])?;
+            spare.extend(top.clone());
+            ([o.clone(), co], top)
+        }
+    };
+    let name = named.namer.claim(&format!("carry_{o}"));
+    write!(out, "\n  CARRY8 #(.CARRY_TYPE(\"SINGLE_CY8\")) {name} (.O({{{}, {}}})", high[0], low[0])?;
+    write!(out, ", .CO({{{}, {}}})", high[1], low[1])?;
+    for (pin, nets) in [("S", &cell.s), ("DI", &cell.di)] {
+        let bits: Vec<&str> = (0..8).rev().map(|i| named.of(nets.get(i).copied().unwrap_or(Net::ZERO))).collect();
+        write!(out, ", .{pin}({{{}}})", bits.join(", "))?;
+    }
+    write!(out, ", .CI({}), .CI_TOP(1'b0));", named.of(cell.ci))
 }
 
 /// Writes an op's wires and instance, up to the final `;`.

@@ -452,13 +452,44 @@ impl<'a> Builder<'a> {
                 8
             }
             Cell::Carry4 => {
-                let mut values = self.four(need("S")?, &cell.at)?;
-                values.extend(self.four(need("DI")?, &cell.at)?);
+                let mut values = self.several_bits(need("S")?, 4, &cell.at)?;
+                values.extend(self.several_bits(need("DI")?, 4, &cell.at)?);
                 values.extend([self.bit(need("CI")?)?, self.bit(need("CYINIT")?)?]);
                 let op = self.f.push(OpKind::Xc7Carry4 {}, &values, &[Type::BIT; 8], self.loc);
                 let results: Vec<Value> = self.f.op(op).results().collect();
                 self.output(need("O")?, &results[..4], &cell.at)?;
                 self.output(need("CO")?, &results[4..], &cell.at)?;
+                6
+            }
+            Cell::Carry8 => {
+                if !matches!(settings, [(key, Setting::Text("SINGLE_CY8"))] if key.text == "CARRY_TYPE") {
+                    return Err(wrong(&cell.at, "`CARRY_TYPE` of `CARRY8` is not as blc writes it".into()));
+                }
+                let (s, di) =
+                    (self.several_bits(need("S")?, 8, &cell.at)?, self.several_bits(need("DI")?, 8, &cell.at)?);
+                let zero = self.bit(need("CI_TOP")?)?;
+                if self.f.as_const(zero) != Some(0) {
+                    return Err(wrong(&cell.at, "`CI_TOP` of `CARRY8` must be 0".into()));
+                }
+                let mut ci = self.bit(need("CI")?)?;
+                let mut halves = Vec::new();
+                for (s, di) in s.chunks(4).zip(di.chunks(4)) {
+                    let values = [s, di, &[ci, zero]].concat();
+                    let op = self.f.push(OpKind::Xc7Carry4 {}, &values, &[Type::BIT; 8], self.loc);
+                    let results: Vec<Value> = self.f.op(op).results().collect();
+                    ci = results[7];
+                    halves.push(results);
+                }
+                for (pin, range) in [("O", 0..4), ("CO", 4..8)] {
+                    match need(pin)? {
+                        Expr::Concat(parts) if parts.len() == 2 => {
+                            for (part, half) in parts.iter().rev().zip(&halves) {
+                                self.output(part, &half[range.clone()], &cell.at)?;
+                            }
+                        }
+                        _ => return Err(wrong(&cell.at, format!("`{pin}` of `CARRY8` must be two parts"))),
+                    }
+                }
                 6
             }
             Cell::Mux([low, high, select, out]) => {
@@ -485,10 +516,10 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn four(&mut self, value: &Expr<'a>, at: &At) -> Built<Vec<Value>> {
+    fn several_bits(&mut self, value: &Expr<'a>, bits: usize, at: &At) -> Built<Vec<Value>> {
         match value {
-            Expr::Concat(parts) if parts.len() == 4 => parts.iter().rev().map(|p| self.bit(p)).collect(),
-            _ => Err(Wrong::new(&VERILOG_CELL, at.clone(), "a pin of four bits is needed")),
+            Expr::Concat(parts) if parts.len() == bits => parts.iter().rev().map(|p| self.bit(p)).collect(),
+            _ => Err(Wrong::new(&VERILOG_CELL, at.clone(), format!("a pin of {bits} bits is needed"))),
         }
     }
 

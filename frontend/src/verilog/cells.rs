@@ -9,6 +9,8 @@ pub enum Cell {
     Lut6_2,
     /// Four positions of a carry chain.
     Carry4,
+    /// Eight of UltraScale+.
+    Carry8,
     /// A multiplexer: what it gives where its select is 0 and where it is 1, its select and its output.
     Mux([&'static str; 4]),
     /// A register.
@@ -68,6 +70,7 @@ pub fn named(name: &str, pin: impl Fn(&str) -> bool) -> Option<Cell> {
         "SB_LUT4" => Cell::Lut("LUT_INIT", &PINS[..4], "O"),
         "LUT6_2" => Cell::Lut6_2,
         "CARRY4" => Cell::Carry4,
+        "CARRY8" => Cell::Carry8,
         "MUXF7" | "MUXF8" => Cell::Mux(["I0", "I1", "S", "O"]),
         "PFUMX" => Cell::Mux(["BLUT", "ALUT", "C0", "Z"]),
         "L6MUX21" => Cell::Mux(["D0", "D1", "SD", "Z"]),
