@@ -84,7 +84,7 @@ fn report_has_every_figure() {
     assert!(report["luts"].as_u64().unwrap() > 20 && report["by_part"]["encoder"]["luts"].as_u64().unwrap() > 0);
     let layers: Vec<_> = report["by_layer"].as_array().unwrap().iter().map(|l| l["layer"].as_str().unwrap()).collect();
     assert!(layers.contains(&"encoder") && layers.contains(&"layer0") && layers.contains(&"head"), "{layers:?}");
-    assert_eq!(report["estimates"], json("[\"latency_ns\", \"fmax_mhz\", \"critical_path\"]"));
+    assert_eq!(report["estimates"], json("[\"latency_ns\", \"fmax_mhz\", \"critical_path\", \"paths\"]"));
     let stages = report["registers_by_stage"].as_array().unwrap();
     assert_eq!(stages.len() as u64, report["latency_cycles"].as_u64().unwrap());
     assert_eq!(stages.iter().map(|n| n.as_u64().unwrap()).sum::<u64>(), report["ffs"].as_u64().unwrap());
