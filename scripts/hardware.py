@@ -79,8 +79,9 @@ def table(blc, folder):
 
         def placed(row):
             used, harness = row["routed"]["used"], row["routed"]["harness"]
-            if device == "ice40":
-                return used["ICESTORM_LC"], "", row["routed"]["fmax"]
+            if device in ("ice40", "gowin"):
+                # Where a register reads no table, a cell's passes its input through.
+                return used[TABLES[device]], "", row["routed"]["fmax"]
             return used[TABLES[device]] - harness["luts"], used[REGISTERS[device]] - harness["ffs"], row["routed"]["fmax"]
 
         cells, ffs, fmax = placed(row)
