@@ -26,7 +26,36 @@ if [ "$(cat "$tools/packages" 2>/dev/null)" != "$packages" ]; then
 fi
 export PATH=$tools/bin:$PATH
 
+# torchlogix needs Python 3.12; the tests of `blc import` train with it and others.
+torchlogix=$PWD/target/torchlogix
+packages="torchlogix==0.2.2 torch==2.15.0 numpy==2.5.5 llnn==0.1.4 dwn2rtl==0.3.0"
+if [ -z "${BLC_TORCHLOGIX_PYTHON:-}" ] && [ "$(cat "$torchlogix/packages" 2>/dev/null)" != "$packages" ]; then
+  python=
+  for candidate in "$HOME"/.pyenv/versions/3.1[2-9]*/bin/python python3.14 python3.13 python3.12 python3; do
+    if "$candidate" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; then python=$candidate; break; fi
+  done
+  if [ -z "$python" ]; then
+    echo "torchlogix 0.2.2 needs Python 3.12 or later with venv: install python3.12-venv, or pyenv install 3.12" >&2
+    exit 1
+  fi
+  echo "installing $packages into target/torchlogix (some GB, with $python)"
+  "$python" -m venv "$torchlogix"
+  # shellcheck disable=SC2086
+  "$torchlogix/bin/pip" install --quiet $packages
+  echo "$packages" >"$torchlogix/packages"
+fi
+
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo build -p blc --no-default-features --locked
 cargo test --workspace --locked "$@"
+
+# The Python package: a wheel, installed beside torchlogix; its tests and its example.
+python=${BLC_TORCHLOGIX_PYTHON:-$torchlogix/bin/python}
+"$python" -m pip install --quiet maturin==1.16.0
+cp Cargo.lock compiler/python/Cargo.lock
+rm -f target/wheels/blc-*.whl
+CARGO_TARGET_DIR=$PWD/target/python "$python" -m maturin build --quiet -m compiler/python/Cargo.toml --out target/wheels
+"$python" -m pip install --quiet --force-reinstall --no-deps target/wheels/blc-*.whl
+"$python" compiler/python/tests/test_blc.py
+"$python" compiler/python/examples/torchlogix_blobs.py

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use blc_backends::emit::Format;
 use blc_backends::sim::Engine;
+use blc_frontend::import;
 use blc_passes::default::EFFORT;
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -69,6 +70,8 @@ pub enum Command {
     /// Train and compile many configurations, and compare accuracy with area
     #[cfg(feature = "train")]
     Sweep(Sweep),
+    /// Make a model of another library's checkpoint
+    Import(Import),
     /// Compile a model or netlist for a target
     Compile(Compile),
     /// Run a compiled design on a batch of samples
@@ -211,6 +214,30 @@ pub struct Sweep {
     pub collect: bool,
 }
 
+/// `blc import`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  blc import model.pt --from torchlogix --sidecar model.toml -o model.safetensors
+  blc import whole.pt --from difflogic --sidecar input.toml -o model.safetensors
+
+A checkpoint is what torch.save wrote (a state_dict, or a module saved whole, which says more), or safetensors. Nothing in
+it is ever run. What it does not say stands in a sidecar; without one the error shows a template to fill in.")]
+pub struct Import {
+    /// Checkpoint: .pt, .pth or .safetensors
+    #[arg(value_name = "FILE")]
+    pub input: PathBuf,
+    /// The library that wrote it
+    #[arg(long, value_name = "FORMAT",
+          value_parser = PossibleValuesParser::new(import::Format::ALL.map(import::Format::name)).try_map(|name| import::Format::from_name(&name).ok_or("no such format")))]
+    pub from: import::Format,
+    /// What the checkpoint does not say, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub sidecar: Option<PathBuf>,
+    /// Where the model goes
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
 /// Where `compile` writes and `sim` and `report` read, unless told otherwise.
 pub const DEFAULT_DIR: &str = "blc-out";
 
@@ -227,7 +254,7 @@ pub const DEFAULT_DIR: &str = "blc-out";
 A model is pipelined by default (II = 1), a netlist stays combinational; `--stages` says otherwise.
 Earlier outputs stay as they were unless all new ones are complete.")]
 pub struct Compile {
-    /// model.safetensors, a .blif netlist or a .blir
+    /// model.safetensors, a .blif or AIGER netlist or a .blir
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
     /// xc7 (Xilinx 7-series), xcup (UltraScale+), ecp5, ice40, gowin, lut2 to lut6 (behavioural Verilog for any device), or
@@ -403,7 +430,7 @@ Exit codes: 0 proved equal, 3 different (an input that shows it is written for `
 Inputs and outputs are matched by the names of their bits where these are the same, otherwise by position. A
 pipeline is compared from its latency on. Without an encoder every pattern of input bits counts.")]
 pub struct Equiv {
-    /// A model, a .blif, a .blir, Verilog that blc emitted, or the folder of a compiled design
+    /// A model, a .blif, AIGER, a .blir, Verilog that blc emitted, or the folder of a compiled design
     #[arg(value_name = "A")]
     pub first: PathBuf,
     /// Another
@@ -434,7 +461,7 @@ pub struct Equiv {
 Exit codes: 0 built the same, 3 differently. Ports, counts of ops and layers, functions that only one has, and the first
 place where an output differs. Inputs and outputs are matched by name; names of values and origins do not count.")]
 pub struct Diff {
-    /// A model, a .blif, a .blir, Verilog that blc emitted, or the folder of a compiled design
+    /// A model, a .blif, AIGER, a .blir, Verilog that blc emitted, or the folder of a compiled design
     #[arg(value_name = "A")]
     pub first: PathBuf,
     /// Another

@@ -45,6 +45,11 @@ impl Driver {
 
     /// Runs a command; the first argument is the program's name.
     pub fn run(&self, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+        ExitCode::from(self.status(args))
+    }
+
+    /// Runs a command as [`Driver::run`] does, and gives its exit code as a number.
+    pub fn status(&self, args: impl IntoIterator<Item = OsString>) -> u8 {
         let args: Vec<OsString> = args.into_iter().collect();
         match parse(&args) {
             Ok(cli) => {
@@ -54,6 +59,19 @@ impl Driver {
             }
             Err(error) => refuse(&error, &args),
         }
+    }
+
+    /// Runs a command and gives what was wrong instead of printing it; what a command says it still prints, unless `-q` is among
+    /// the arguments.
+    ///
+    /// # Errors
+    /// Every problem that the command would have reported.
+    pub fn execute(&self, args: impl IntoIterator<Item = OsString>) -> Result<(), Vec<Diagnostic>> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let cli = parse(&args).map_err(|e| vec![usage(&e)])?;
+        let global = &cli.global;
+        let ui = Ui::new(global.error_format, global.color, global.quiet, global.verbose);
+        self.command(&cli, &ui).map_err(|failure| failure.diagnostics().to_vec())
     }
 
     fn command(&self, cli: &Cli, ui: &Ui) -> Outcome {
@@ -68,6 +86,7 @@ impl Driver {
             Command::Train(args) => cmd::train::run(args, ui),
             #[cfg(feature = "train")]
             Command::Sweep(args) => cmd::sweep::run(args, registry, ui),
+            Command::Import(args) => cmd::import::run(args, ui),
             Command::Compile(args) => cmd::compile::run(args, registry, ui),
             Command::Sim(args) => cmd::sim::run(args, ui),
             Command::Equiv(args) => cmd::equiv::run(args, ui),
@@ -105,18 +124,21 @@ fn option(args: &[OsString], name: &str) -> Option<String> {
     follows.or_else(joined)
 }
 
+/// What clap refuses.
+fn usage(error: &clap::Error) -> Diagnostic {
+    let text = error.to_string();
+    let message = text.split("\n\n").next().unwrap_or("").trim_start_matches("error: ").to_string();
+    Diagnostic::error(&codes::USAGE, message).help("`blc --help` lists commands and options")
+}
+
 /// Help and version go to stdout, what clap refuses to stderr.
-fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
+fn refuse(error: &clap::Error, args: &[OsString]) -> u8 {
     if error.use_stderr() && option(args, "--error-format").as_deref() == Some("json") {
-        let text = error.to_string();
-        let mut parts = text.split("\n\n");
-        let message = parts.next().unwrap_or("").trim_start_matches("error: ").to_string();
-        let diagnostic = Diagnostic::error(&codes::USAGE, message).help("`blc --help` lists commands and options");
-        return Ui::new(ErrorFormat::Json, Color::Never, true, false).exit(Err(diagnostic.into()));
+        return Ui::new(ErrorFormat::Json, Color::Never, true, false).exit(Err(usage(error).into()));
     }
     // Nobody is left to tell where this fails.
     let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }
 
 fn set_threads(threads: usize) -> Outcome {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use blc_frontend::model::{Model, TensorNames};
-use blc_frontend::{blif, codes as frontend, files, verilog};
+use blc_frontend::{aiger, blif, codes as frontend, files, verilog};
 use blc_ir::diag::{Diagnostic, Source};
 use blc_ir::{FuncKind, Module, parse};
 
@@ -27,6 +27,8 @@ pub enum Kind {
     Blir,
     /// Verilog that blc emitted.
     Verilog,
+    /// AIGER, ascii or binary.
+    Aiger,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Blif => "blif",
             Self::Blir => "blir",
             Self::Verilog => "verilog",
+            Self::Aiger => "aiger",
         }
     }
 
@@ -48,6 +51,7 @@ impl Kind {
             "blif" => Some(Self::Blif),
             "blir" => Some(Self::Blir),
             "v" => Some(Self::Verilog),
+            "aag" | "aig" => Some(Self::Aiger),
             _ => Self::sniff(bytes),
         }
     }
@@ -59,6 +63,7 @@ impl Kind {
         match lines.next() {
             Some(line) if line.starts_with("blir ") => Some(Self::Blir),
             Some(line) if line.starts_with(".model") || line.starts_with(".inputs") => Some(Self::Blif),
+            _ if aiger::is_aiger(bytes) => Some(Self::Aiger),
             _ if bytes.get(8) == Some(&b'{') => Some(Self::Model),
             _ => None,
         }
@@ -104,8 +109,9 @@ pub fn read_all(path: &Path) -> Outcome<Input> {
     let bytes = bytes(path)?;
     let shown = shown(path);
     let Some(kind) = Kind::of(path, &bytes) else {
-        let what = if bytes.is_empty() { "the file is empty" } else { "neither a model, nor BLIF, nor .blir" };
-        let help = "give a .safetensors model, a .blif netlist or a .blir";
+        let what =
+            if bytes.is_empty() { "the file is empty" } else { "neither a model, nor BLIF, nor AIGER, nor .blir" };
+        let help = "give a .safetensors model, a .blif or .aig netlist or a .blir";
         return Err(Diagnostic::error(&codes::INPUT_KIND, what).in_file(shown, "").help(help).into());
     };
     let file = path.file_name().map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
@@ -117,6 +123,7 @@ pub fn read_all(path: &Path) -> Outcome<Input> {
         }
         Kind::Blif => Design::Module(blif::import(&text(bytes, &shown)?, &shown)?),
         Kind::Verilog => Design::Module(verilog::import(&text(bytes, &shown)?, &shown)?),
+        Kind::Aiger => Design::Module(aiger::import(&bytes, &shown)?),
         Kind::Blir => Design::Module(parse_text(text(bytes, &shown)?, path)?),
     };
     Ok(Input { kind, file, sha256, design })
@@ -128,6 +135,7 @@ pub fn read_netlist(path: &Path) -> Outcome<Module> {
     match Kind::of(path, &bytes) {
         Some(Kind::Blif) => Ok(blif::import(&text(bytes, &shown(path))?, &shown(path))?),
         Some(Kind::Verilog) => Ok(verilog::import(&text(bytes, &shown(path))?, &shown(path))?),
+        Some(Kind::Aiger) => Ok(aiger::import(&bytes, &shown(path))?),
         kind => read_blir_bytes(path, bytes, kind),
     }
 }
@@ -140,7 +148,7 @@ pub fn read_blir(path: &Path) -> Outcome<Module> {
 }
 
 fn read_blir_bytes(path: &Path, bytes: Vec<u8>, kind: Option<Kind>) -> Outcome<Module> {
-    if let Some(kind @ (Kind::Model | Kind::Blif | Kind::Verilog)) = kind {
+    if let Some(kind @ (Kind::Model | Kind::Blif | Kind::Verilog | Kind::Aiger)) = kind {
         let d = Diagnostic::error(&codes::INPUT_KIND, format!("a {}, where a .blir is needed", kind.name()));
         return Err(d.in_file(shown(path), "").help("`blc compile` makes a `design.blir` of it").into());
     }
@@ -224,6 +232,7 @@ mod tests {
         assert_eq!(of("a", b"// made by hand\n\nblir 0.1\n"), Some(Kind::Blir));
         assert_eq!(of("-", b"# abc\n.model x\n"), Some(Kind::Blif));
         assert_eq!(of("m.bin", b"\x10\0\0\0\0\0\0\0{}"), Some(Kind::Model));
+        assert_eq!(of("-", b"aig 0 0 0 1 0\n0\n"), Some(Kind::Aiger));
         assert_eq!(of("m.bin", b""), None);
         assert_eq!(of("m.bin", &[0xff; 100]), None);
     }

@@ -73,7 +73,6 @@ impl Outputs {
 ///
 /// # Errors
 /// `BL1002`.
-#[cfg(feature = "train")]
 pub fn check(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(refused(path, &io::ErrorKind::IsADirectory.into()));

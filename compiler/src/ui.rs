@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 
 use blc_frontend::codes::FILE_WRITE;
 use blc_ir::diag::{Code, Diagnostic};
@@ -89,7 +88,8 @@ impl Failure {
         }
     }
 
-    fn diagnostics(&self) -> &[Diagnostic] {
+    /// What is reported.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
             Self::PipeClosed | Self::Told(_) => &[],
             Self::Wrong(ds) | Self::NotEqual(ds) | Self::Undecided(ds) | Self::Bug(ds) => ds,
@@ -205,16 +205,16 @@ impl Ui {
         })
     }
 
-    /// Reports how a command ended.
-    pub fn exit(&self, outcome: Outcome) -> ExitCode {
+    /// Reports how a command ended, and gives the exit code.
+    pub fn exit(&self, outcome: Outcome) -> u8 {
         match outcome {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
             Err(failure) => {
                 failure.diagnostics().iter().for_each(|d| self.report(d));
                 if matches!(failure, Failure::Bug(_)) && self.format == ErrorFormat::Human {
                     self.dump(REPORT_IT);
                 }
-                ExitCode::from(failure.code())
+                failure.code()
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Reading and writing whole files: bounded on the way in, all or nothing on the way out.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use blc_ir::diag::{Diagnostic, Result};
 use sha2::{Digest, Sha256};
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::codes;
 
@@ -43,6 +44,31 @@ pub fn read_text(path: &Path, max_bytes: u64) -> Result<String> {
             .help("check that this is the file you meant")
             .into()
     })
+}
+
+/// Most bytes that one byte of deflated data can become.
+pub const MAX_DEFLATE_RATIO: u64 = 1032;
+
+/// A file of a ZIP archive, of at most `max` bytes; what the archive claims is not believed.
+///
+/// Errors: why it cannot be unpacked.
+pub fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize, max: u64) -> Result<Vec<u8>, String> {
+    let entry = archive.by_index(index).map_err(|e| format!("cannot be unpacked: {e}"))?;
+    let (size, packed) = (entry.size(), entry.compressed_size());
+    let possible = match entry.compression() {
+        CompressionMethod::Stored => packed,
+        _ => packed.saturating_mul(MAX_DEFLATE_RATIO),
+    };
+    if size > possible || size > max {
+        return Err(format!("{packed} packed bytes cannot become the {size} that it claims"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    let read = entry.take(size.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|e| format!("cannot be unpacked: {e}"))?;
+    if bytes.len() as u64 != size {
+        return Err(format!("has not the {size} bytes that it claims"));
+    }
+    Ok(bytes)
 }
 
 /// Writes a file completely or not at all: beside its final name first, then renamed over it.

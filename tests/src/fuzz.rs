@@ -2,17 +2,20 @@
 //! what was read. `fuzz/` feeds them with libFuzzer, `src/bin/fuzz.rs` with [`crate::bytes`].
 
 use std::fmt::Debug;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use blc_backends::device::Device;
 use blc_backends::emit::{Format, Options};
 use blc_frontend::data::{Features, Npz, Split, cifar, csv, idx, npy};
 use blc_frontend::model::{Model, TensorNames};
-use blc_frontend::{blif, lower, verilog};
+use blc_frontend::{aiger, blif, import, lower, verilog};
 use blc_ir::diag::Source;
 use blc_ir::{Module, parse, verify};
 use blc_passes::codes::{PASS_BROKE_IR, PASS_NOT_EQUAL};
 use blc_passes::{Check, PassManager, Pipeline, Registry};
+
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::chain::{self, Way};
 use crate::random::{Rng, design};
@@ -32,7 +35,7 @@ macro_rules! targets {
         pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name }),*];
     };
 }
-targets! { blir model npy npz idx csv cifar blif verilog pipeline device opt chain_of_seed }
+targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline device opt chain_of_seed }
 
 /// The folder with a target's inputs.
 pub fn corpus(name: &str) -> PathBuf {
@@ -147,11 +150,45 @@ fn blif(bytes: &[u8]) {
     same(&ports(&again), &ports(&module), "ports");
 }
 
+/// An and-inverter graph: what is read is valid, and prints as text that is read again.
+fn aiger(bytes: &[u8]) {
+    let Ok(module) = aiger::import(bytes, "fuzz.aig") else { return };
+    let errors = verify::verify(&module);
+    assert!(errors.is_empty(), "{}", errors[0]);
+    let printed = module.to_string();
+    let again = parse::parse(&Source::new("printed", &printed)).unwrap_or_else(|e| panic!("{}\n{printed}", e[0]));
+    same(&again.to_string(), &printed, "printed, parsed, printed");
+}
+
 /// Verilog: what is read is valid.
 fn verilog(bytes: &[u8]) {
     let Ok(module) = verilog::import(&text(bytes), "fuzz.v") else { return };
     let errors = verify::verify(&module);
     assert!(errors.is_empty(), "{}", errors[0]);
+}
+
+/// A checkpoint of another library, or the pickle of one whose tensors hold some numbers: what is imported is valid.
+fn checkpoint(bytes: &[u8]) {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored: Vec<u8> = (0..600).flat_map(|i| (i as f32 / 8.0 - 30.0).to_le_bytes()).collect();
+    let storages = ["0", "1", "2", "3", "4", "5"].map(|key| (format!("m/data/{key}"), stored.as_slice()));
+    for (name, bytes) in [("m/data.pkl".to_owned(), bytes)].into_iter().chain(storages) {
+        let written = zip.start_file(name, SimpleFileOptions::default()).map(|()| zip.write_all(bytes));
+        assert!(matches!(written, Ok(Ok(()))));
+    }
+    let archive = zip.finish().map(Cursor::into_inner).unwrap_or_default();
+    for sidecar in [
+        "",
+        "[input]\nshape = [2, 6, 6]\ndtype = \"f32\"\n",
+        "classes = 2\nparametrization = \"warp\"\n[input]\nshape = [8]\ndtype = \"f32\"\n",
+    ] {
+        let sidecar = import::Sidecar::parse(sidecar, "fuzz.toml").unwrap_or_else(|e| panic!("{e}"));
+        for (format, bytes) in import::Format::ALL.into_iter().flat_map(|f| [(f, bytes), (f, archive.as_slice())]) {
+            if let Ok(model) = import::from_bytes(bytes, "fuzz.pt", format, &sidecar) {
+                model.validate().unwrap_or_else(|e| panic!("imported, but {e}"));
+            }
+        }
+    }
 }
 
 /// A pipeline: its canonical form is read as the same.

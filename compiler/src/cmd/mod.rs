@@ -7,6 +7,7 @@ pub mod diff;
 pub mod equiv;
 pub mod explain;
 pub mod fmt;
+pub mod import;
 pub mod man;
 pub mod opt;
 pub mod passes;

@@ -8,9 +8,9 @@ use std::path::Path;
 use blc_ir::diag::{Code, Diagnostic, Result};
 use flate2::read::MultiGzDecoder;
 
-use super::MAX_DEFLATE_RATIO;
 use super::array::{Array, Elements, Kind};
-use crate::{codes, files};
+use crate::codes;
+use crate::files::{self, MAX_DEFLATE_RATIO};
 
 /// Largest file, packed and unpacked.
 const MAX_FILE: u64 = 4 << 30;

@@ -15,9 +15,6 @@ pub use mapped::Mapped;
 pub use npz::Npz;
 pub use split::Holdout;
 
-/// Most bytes that one byte of deflated data can become.
-const MAX_DEFLATE_RATIO: u64 = 1032;
-
 /// Features of `N` samples, row-major `[N, features]`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {

@@ -1,13 +1,13 @@
 //! NumPy's `.npz`: a ZIP archive of `.npy` files, stored or deflated.
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
 use blc_ir::diag::{Code, Diagnostic, Result};
-use zip::{CompressionMethod, ZipArchive};
+use zip::ZipArchive;
 
 use super::array::Array;
-use super::{MAX_DEFLATE_RATIO, npy};
-use crate::codes;
+use super::npy;
+use crate::{codes, files};
 
 /// An archive of which arrays are read one by one.
 #[derive(Debug)]
@@ -61,21 +61,7 @@ impl<'a> Npz<'a> {
                 if keys.is_empty() { "it holds no arrays".to_owned() } else { format!("it has {}", keys.join(", ")) };
             return Err(refused(&codes::NPZ_KEY, format!("the archive has no array `{key}`")).help(known).into());
         };
-        let entry = self.archive.by_index(index).map_err(|e| damaged(format!("cannot be unpacked: {e}")))?;
-        let (size, packed) = (entry.size(), entry.compressed_size());
-        let possible = match entry.compression() {
-            CompressionMethod::Stored => packed,
-            _ => packed.saturating_mul(MAX_DEFLATE_RATIO),
-        };
-        if size > possible || size > npy::MAX_FILE {
-            return Err(damaged(format!("{packed} packed bytes cannot become the {size} that it claims")));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        let read = entry.take(size.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|e| damaged(format!("cannot be unpacked: {e}")))?;
-        if bytes.len() as u64 != size {
-            return Err(damaged(format!("has not the {size} bytes that it claims")));
-        }
+        let bytes = files::unpack(&mut self.archive, index, npy::MAX_FILE).map_err(damaged)?;
         npy::from_bytes(&bytes, &file, key)
     }
 }
@@ -87,6 +73,7 @@ pub(super) mod tests {
     use super::super::array::Elements;
     use super::*;
     use proptest::prelude::*;
+    use zip::CompressionMethod;
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     /// An archive of arrays, as `numpy.savez` or `savez_compressed` make them.

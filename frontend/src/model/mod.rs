@@ -4,6 +4,7 @@
 //! states what holds of every model that was read or may be written; `read` and `write` are the file.
 
 mod container;
+mod luts;
 mod read;
 mod resources;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use blc_ir::diag::{Code, Diagnostic, Place, Result};
 use blc_ir::table;
 use blc_ir::types::{Type, bits_for, bits_for_products};
 
+pub use luts::Luts;
 pub use resources::load_resources;
 
 use crate::codes;
