@@ -182,7 +182,10 @@ mod tests {
             }
         }
         let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0), 1, &Delays::default());
-        assert_eq!(text, "fold,cover{k=6,sites=true,effort=1},fold,pipeline{stages=0},to-xc7,dce");
+        assert_eq!(text, "fold,cover{k=6,sites=true,effort=1},fold,muxes{k=6},pipeline{stages=0},to-xc7,dce");
+        let text = pipeline(Level::Bit, Target::Slices(4), Registers::Stages(0), 0, &Delays::default());
+        let wide = "fold,cover{k=4,muxes=true,effort=0},fold,muxes{k=4,sites=false},pipeline{stages=0},dce";
+        assert_eq!(text, wide);
         let text = pipeline(Level::Bit, Target::Lut(4), Registers::Levels(2), 0, &Delays::default());
         assert_eq!(text, "fold,cover{k=4,effort=0},fold,pipeline{levels=2},dce");
     }
