@@ -120,6 +120,9 @@ pub struct Quickstart {
     /// Everything random derives from it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Print the comparison and the report as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `blc train`

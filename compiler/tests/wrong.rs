@@ -73,6 +73,8 @@ const CASES: &[Case] = &[
     ("sim missing --input batch.npy", 1, &["missing", "BL4010", "blc compile"]),
     ("sim folder --input batch.npy", 1, &["folder", "BL4010"]),
     ("sim --input batch.npy --engine turbo", 2, &["turbo", "portable"]),
+    ("sim --input batch.npy --cycles 3 --trace clas", 1, &["BL3141", "did you mean `class`?"]),
+    ("view --cone scroe", 1, &["BL4037", "did you mean `score`?"]),
     // The rest.
     ("report missing", 1, &["missing", "BL4010"]),
     ("report damaged", 1, &["damaged/report.json", "BL4011"]),

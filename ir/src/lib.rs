@@ -16,6 +16,7 @@ pub mod ops;
 pub mod order;
 pub mod parse;
 pub mod print;
+pub mod suggest;
 pub mod table;
 pub mod types;
 pub mod verify;

@@ -38,12 +38,12 @@ mod resources;
 pub mod resub;
 mod rng;
 pub mod rules;
-pub mod suggest;
 pub mod target;
 pub mod timing;
 pub mod to_xc7;
 mod wires;
 
+pub use blc_ir::suggest;
 pub use check::Check;
 pub use default::Registers;
 pub use manager::{Failure, PassManager, PassObserver, PassRun, RunReport};

@@ -2,7 +2,7 @@
 
 use blc_ir::diag::{Diagnostic, Result};
 use blc_ir::order::is_register;
-use blc_ir::{Func, Module, Type};
+use blc_ir::{Func, Module, Type, suggest};
 
 use super::netlist::Signal;
 use super::program::Program;
@@ -95,7 +95,13 @@ pub fn probes(module: &Module, f: &Func, program: &Program, wanted: Option<&[Str
             results.into_iter().find(|&(v, _)| named.bit(v) == wish || f.name_of(v).is_some_and(|name| name == wish));
         let Some((v, register)) = found else {
             let text = format!("no net is called `{wish}`");
-            let help = "names are those of the Verilog that `blc compile` writes, or of the .blir";
+            let ports = all.iter().flat_map(|(ir, name, _)| [ir.as_str(), name.as_str()]);
+            let values = named.nets.order.iter().flat_map(|&id| f.op(id).results());
+            let values = values.flat_map(|v| [Some(named.bit(v)), f.name_of(v)]).flatten();
+            let help = match suggest::closest(wish, ports.chain(values)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "names are those of the Verilog that `blc compile` writes, or of the .blir".into(),
+            };
             return Err(Box::new(Diagnostic::error(&SIM_NET, text).help(help)));
         };
         let signals: Vec<Signal> = named.nets.of(v).iter().map(signal).collect();

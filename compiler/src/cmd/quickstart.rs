@@ -14,6 +14,7 @@ use blc_ir::diag::Diagnostic;
 use blc_ir::eval::Val;
 use blc_ir::{Func, Module};
 use blc_passes::{Registry, Target};
+use serde_json::{Value, json};
 
 use crate::answers::Answers;
 use crate::args::{Compile, Parts, Quickstart};
@@ -46,7 +47,7 @@ pub fn run(args: &Quickstart, registry: &Registry, ui: &Ui) -> Outcome {
     let evaluator = of_module("evaluator", &lower::to_ir(&model, MODEL, &names), Engine::Reference, &data.test)?;
     let simulator = of_module("simulator", &compiled.module, Engine::Portable, &data.test)?;
     let vectors = vectors(&compiled.module, &data, &trainer)?;
-    let Compiled { module, mut outputs, table, .. } = compiled;
+    let Compiled { module, mut outputs, table, json } = compiled;
     let name = file_stem(&module);
     let vectors_file = format!("{name}_vectors.hex");
     outputs.add(MODEL, bytes);
@@ -56,8 +57,12 @@ pub fn run(args: &Quickstart, registry: &Registry, ui: &Ui) -> Outcome {
 
     let checks = [Check::of(&evaluator, &trainer), Check::of(&simulator, &trainer)];
     let labels = &data.test.y;
-    let text = comparison(&trainer, &[evaluator, simulator], &checks, &verdict, labels);
-    ui.data(format!("{text}\n{table}"))?;
+    if args.json {
+        ui.data(record(&trainer, &checks, &verdict, labels, &json))?;
+    } else {
+        let text = comparison(&trainer, &[evaluator, simulator], &checks, &verdict, labels);
+        ui.data(format!("{text}\n{table}"))?;
+    }
     ui.say(format_args!(
         "everything is in {}; next: blc sim, blc report, blc train --help",
         files::display(&args.output)
@@ -230,6 +235,24 @@ fn comparison(trainer: &Said, others: &[Said], checks: &[Check], verdict: &Verdi
     ui::table(&rows)
 }
 
+/// The same for programs: how often each agrees with the trainer, and the report.
+fn record(trainer: &Said, checks: &[Check], verdict: &Verdict, labels: &[u16], report: &str) -> String {
+    let agree = |c: &Check| json!({"who": c.who, "same_class": c.same_class, "same_scores": c.same_scores});
+    let verilog = match verdict {
+        Verdict::NotInstalled => Value::Null,
+        Verdict::Ran { vectors, wrong, .. } => json!({"vectors": vectors, "wrong": wrong}),
+    };
+    let report: Value = serde_json::from_str(report).unwrap_or_default();
+    let record = json!({
+        "samples": labels.len(),
+        "correct": Accuracy::of(&trainer.classes, labels.iter().copied()).correct,
+        "checks": checks.iter().map(agree).collect::<Vec<_>>(),
+        "verilog": verilog,
+        "report": report,
+    });
+    serde_json::to_string_pretty(&record).unwrap_or_default() + "\n"
+}
+
 /// The first disagreement, if there is one.
 fn disagreement(checks: &[Check], verdict: &Verdict, samples: usize) -> Option<Diagnostic> {
     let of_check = |c: &Check| {
@@ -287,5 +310,10 @@ mod tests {
         let text = comparison(&trainer, std::slice::from_ref(&trainer), &[check], &Verdict::NotInstalled, &[1, 1]);
         assert!(text.contains("Verilog (Icarus)  not installed"), "{text}");
         assert!(text.contains("50.00 %"), "{text}");
+        let record =
+            record(&trainer, &[Check::of(&trainer, &trainer)], &Verdict::NotInstalled, &[1, 1], "{\"luts\": 3}");
+        let record: Value = serde_json::from_str(&record).unwrap();
+        assert_eq!((&record["correct"], &record["checks"][0]["same_scores"]), (&1.into(), &2.into()));
+        assert_eq!((&record["verilog"], &record["report"]["luts"]), (&Value::Null, &3.into()));
     }
 }
