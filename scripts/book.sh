@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mdbook=$(command -v mdbook || echo "$PWD/target/mdbook/bin/mdbook")
 [ -x "$mdbook" ] || cargo install --quiet mdbook --version 0.5.4 --locked --no-default-features --root target/mdbook
-said=$("$mdbook" build docs 2>&1)
+said=$("$mdbook" build docs 2>&1) || { echo "$said" >&2; exit 1; }
 echo "$said"
 ! grep -qE 'WARN|ERROR' <<<"$said"
