@@ -126,9 +126,9 @@ impl Axis {
         self.from + (number - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// Four to nine multiples of 1, 2 or 5 times a power of ten.
+    /// Three to nine multiples of 1, 2 or 5 times a power of ten.
     fn ticks(&self) -> Vec<f64> {
-        let rough = (self.high - self.low) / 5.0;
+        let rough = (self.high - self.low) / 8.0;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= rough).unwrap_or(rough);
         let (first, last) = ((self.low / step).ceil() as i64, (self.high / step).floor() as i64);
