@@ -33,13 +33,15 @@ enum Edge {
     Above(f64),
     /// At this value.
     From(f64),
+    /// Somewhere between two neighbouring values of the samples: above the first, the second has it.
+    Between(f64, f64),
 }
 
 impl Edge {
     /// The whole number `t` with `x > t` where and only where the step has begun, for whole `x`.
     fn whole(self) -> f64 {
         match self {
-            Self::Above(v) => v.floor(),
+            Self::Above(v) | Self::Between(v, _) => v.floor(),
             Self::From(v) => v.ceil() - 1.0,
         }
     }
@@ -48,6 +50,11 @@ impl Edge {
     fn real(self) -> f32 {
         match self {
             Self::Above(v) => v as f32,
+            // The middle, far from both: codes of few bits round values, and one on a threshold might fall on either side.
+            Self::Between(v, next) => {
+                let middle = ((v + next) / 2.0) as f32;
+                if f64::from(middle) < next { middle } else { v as f32 }
+            }
             Self::From(v) => {
                 let near = v as f32;
                 if f64::from(near) < v { near } else { near.next_down() }
@@ -186,7 +193,14 @@ fn edges(kind: Kind, bits: usize, column: &Column) -> Vec<Edge> {
             let mut values = column.values.clone();
             let n = values.len();
             values.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-            (1..=bits).map(|i| Edge::Above(values[n * i / (bits + 1)].into())).collect()
+            let edge = |i: usize| {
+                let value = values[n * i / (bits + 1)];
+                match values.get(values.partition_point(|&v| v <= value)) {
+                    Some(&next) => Edge::Between(value.into(), next.into()),
+                    None => Edge::Above(value.into()),
+                }
+            };
+            (1..=bits).map(edge).collect()
         }
         Kind::Binary | Kind::Gray => floors(&|share| low + share * range),
         Kind::FixedPoint => {
@@ -306,11 +320,16 @@ mod tests {
 
     #[test]
     fn distributive_thresholds_are_quantiles() {
-        // Sorted entry floor(n i / (b + 1)): of 0..12 with three thresholds 3, 6 and 9, which leave equal shares.
+        // Sorted entry floor(n i / (b + 1)): of 0..12 with three thresholds 3, 6 and 9, which leave equal shares; halfway to
+        // the next value, which is the same for all of them.
         let x = Features::F32([7, 2, 11, 4, 9, 0, 5, 8, 1, 10, 3, 6].map(|v| v as f32).to_vec());
         let samples: Vec<u32> = (0..12).collect();
         let encoder = Encoder::fit(&x, &[1], &samples, &config(Kind::Distributive, 3, Scope::Feature));
-        assert_eq!(encoder.thresholds, Thresholds::F32(vec![3.0, 6.0, 9.0]));
+        assert_eq!(encoder.thresholds, Thresholds::F32(vec![3.5, 6.5, 9.5]));
+        // Above the largest value there is none; between neighbouring floats only the lower.
+        let x = Features::F32(vec![1.0, 1.0f32.next_up(), 2.0, 2.0]);
+        let encoder = Encoder::fit(&x, &[1], &[0, 1, 2, 3], &config(Kind::Distributive, 3, Scope::Feature));
+        assert_eq!(encoder.thresholds, Thresholds::F32(vec![1.5, 2.0, 2.0]));
     }
 
     #[test]
