@@ -39,8 +39,8 @@ fn vector(layout: &Layout, rows: &[u64], outputs: &Outputs, row: usize) -> Vecto
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64, written out: testbenches must not change with a library's version.
-fn split_mix(state: &mut u64) -> u64 {
+/// Steele, Lea and Flood's SplitMix64, written out: testbenches and sweeps must not change with a library's version.
+pub fn split_mix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -8,31 +8,17 @@ use std::collections::BTreeMap;
 
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::verify::verify_func;
-use blc_ir::{Func, FuncAttr, Module, Type};
+use blc_ir::{Func, FuncAttr, Module};
 use blc_passes::equiv::{Options, Side, Verdict, compare};
 use blc_passes::{PassManager, Pipeline, Registry};
-use common::mutate::{dropped_register, off_by_one, swapped_inputs, table_bit, words};
+use common::mutate::{dropped_register, every_input, off_by_one, swapped_inputs, table_bit, words};
 use common::{Rng, random_net};
 
 /// What a function says on every input.
 fn everything(f: &Func) -> Vec<Vec<Val>> {
     let module = Module::new("m");
     let mut evaluator = Evaluator::new(&module, f).unwrap();
-    let types: Vec<Type> = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).collect();
-    let bits: usize = types.iter().map(Type::total_bits).sum();
-    assert!(bits <= 12);
-    let all = (0..1u64 << bits).map(|all| {
-        let mut at = 0;
-        let mut val = |ty: &Type| {
-            let word = |i: usize| all >> (at + i * ty.elem_bits()) & ((1 << ty.elem_bits()) - 1);
-            let val = Val::Packed((0..ty.len()).map(word).collect());
-            at += ty.total_bits();
-            val
-        };
-        let inputs: Vec<Val> = types.iter().map(&mut val).collect();
-        evaluator.run(&inputs).unwrap()
-    });
-    all.collect()
+    every_input(f, 12).map(|inputs| evaluator.run(&inputs).unwrap()).collect()
 }
 
 fn verdict(a: &Func, b: &Func) -> Verdict {

@@ -13,10 +13,10 @@ use blc_backends::verilog::testbench::{self, Vector};
 use blc_frontend::data::{Array, Elements, npy};
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::verify::verify_func;
-use blc_ir::{Func, FuncAttr, Module, Type};
+use blc_ir::{Func, FuncAttr, Module};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::{PassManager, Pipeline, Registry, check};
-use blc_tests::nets::mutate::{dropped_register, off_by_one, swapped_inputs, table_bit, words};
+use blc_tests::nets::mutate::{dropped_register, every_input, off_by_one, swapped_inputs, table_bit, words};
 use blc_tests::nets::{Rng, random_net};
 use common::tool;
 
@@ -35,30 +35,15 @@ fn run(f: &Func, passes: &str) -> Func {
     module.funcs.pop().expect("a function")
 }
 
-fn inputs(f: &Func) -> Vec<Type> {
-    f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).collect()
-}
-
 /// Every input with what a function says of it.
 fn everything(f: &Func) -> Vec<Vector> {
     let module = module(f);
     let mut evaluator = Evaluator::new(&module, f).expect("valid IR");
-    let types = inputs(f);
-    let bits: usize = types.iter().map(Type::total_bits).sum();
-    assert!(bits <= 10);
-    let all = (0..1u64 << bits).map(|all| {
-        let mut at = 0;
-        let mut val = |ty: &Type| {
-            let word = |i: usize| all >> (at + i * ty.elem_bits()) & ((1 << ty.elem_bits()) - 1);
-            let val = Val::Packed((0..ty.len()).map(word).collect());
-            at += ty.total_bits();
-            val
-        };
-        let inputs: Vec<Val> = types.iter().map(&mut val).collect();
+    let vector = |inputs: Vec<Val>| {
         let outputs = evaluator.run(&inputs).expect("a result");
         Vector { inputs, outputs }
-    });
-    all.collect()
+    };
+    every_input(f, 10).map(vector).collect()
 }
 
 /// Whether `blc sim A --compare B` sees a difference, on all inputs.

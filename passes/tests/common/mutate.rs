@@ -1,8 +1,26 @@
 //! Designs with one mistake.
 
+use blc_ir::eval::Val;
 use blc_ir::{Func, FuncKind, LocId, OpId, OpKind, Type, Value};
 
 use super::Rng;
+
+/// All values of a function's inputs, of at most so many bits together; the clock is none of them.
+pub fn every_input(f: &Func, most: usize) -> impl Iterator<Item = Vec<Val>> {
+    let types: Vec<Type> = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).collect();
+    let bits: usize = types.iter().map(Type::total_bits).sum();
+    assert!(bits <= most, "{bits} bits of inputs");
+    (0..1u64 << bits).map(move |all| {
+        let mut at = 0;
+        let mut val = |ty: &Type| {
+            let word = |i: usize| all >> (at + i * ty.elem_bits()) & ((1 << ty.elem_bits()) - 1);
+            let val = Val::Packed((0..ty.len()).map(word).collect());
+            at += ty.total_bits();
+            val
+        };
+        types.iter().map(&mut val).collect()
+    })
+}
 
 /// Any op of a kind.
 pub fn some_op(rng: &mut Rng, f: &Func, wanted: impl Fn(OpKind) -> bool) -> Option<OpId> {

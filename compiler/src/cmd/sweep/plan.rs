@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::codes::SWEEP;
+use crate::vectors::split_mix;
 
 /// Most runs of a sweep.
 const MAX_RUNS: usize = 100_000;
@@ -176,7 +177,7 @@ impl Plan {
 
 impl Choice {
     fn draw(&self, state: &mut u64) -> Result<Value, String> {
-        let share = (splitmix(state) >> 11) as f64 / (1u64 << 53) as f64;
+        let share = (split_mix(state) >> 11) as f64 / (1u64 << 53) as f64;
         match self {
             Self::OneOf(values) => match values.get((share * values.len() as f64) as usize) {
                 Some(value) => Ok(value.clone()),
@@ -204,25 +205,14 @@ fn between(from: f64, to: f64, log: bool, share: f64) -> f64 {
     if log { from * (to / from).powf(share) } else { from + (to - from) * share }
 }
 
-/// Steele, Lea and Flood's generator.
-fn splitmix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Sets a key such as `encoder.bits` or `layers.0.nodes`.
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let (path, last) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut at = Vec::new();
-    at.extend(path.split('.').filter(|part| !part.is_empty()));
     let mut place: Option<&mut Value> = None;
-    for part in &at {
+    for part in path.split('.').filter(|part| !part.is_empty()) {
         place = match place {
-            None => table.get_mut(*part),
-            Some(Value::Table(inner)) => inner.get_mut(*part),
+            None => table.get_mut(part),
+            Some(Value::Table(inner)) => inner.get_mut(part),
             Some(Value::Array(items)) => part.parse::<usize>().ok().and_then(|i| items.get_mut(i)),
             Some(_) => None,
         };
