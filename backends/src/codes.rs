@@ -26,6 +26,9 @@ blc_ir::codes! {
     BL3011 = TESTBENCH_LATENCY: "a design with registers but without a latency",
         "A testbench compares outputs with inputs of `latency` cycles before. The pass `pipeline` writes the attribute; a \
          design with feedback has none and needs a testbench of its own.";
+    BL3012 = STREAM_RESET: "a design that a stream's reset does not reach",
+        "The AXI4-Stream wrapper resets what is around the design, and where that counts the cycles of a sample, it has to be \
+         reset, too: `--reset sync-low`.";
     BL3101 = SIM_SIZE: "too large to simulate at once",
         "A design may have 2^26 tables and registers; a run may not need more memory for its outputs than a process can have. \
          Run samples in several parts.";

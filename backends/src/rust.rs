@@ -10,7 +10,7 @@ use blc_ir::{Module, Result};
 use crate::emit::{Options, VERSION, plain, top};
 use crate::expr::Expr;
 use crate::names::design_name;
-use crate::sim::Program;
+use crate::sim::{Program, data_path};
 use crate::sim::schedule::{Registers, Schedule, Slot, UNUSED};
 
 /// Statements of a function.
@@ -24,7 +24,8 @@ const NUMBERS: usize = 16;
 /// Those of [`Program::compile`], and `BL3001` for a module without functions.
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
-    let program = Program::compile(module, f)?;
+    let data = data_path(module, f)?;
+    let program = Program::compile(module, data.as_ref().unwrap_or(f))?;
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = Writer { out: &mut out, program: &program }.file(design_name(module), options);

@@ -7,7 +7,7 @@ use blc_backends::emit::{Format, Options};
 use blc_backends::verilog::testbench::{self, Vector};
 use blc_ir::eval::Val;
 use blc_ir::loc::LocId;
-use blc_ir::{Diagnostic, Elem, Func, FuncKind, Module, OpKind, Result, Type};
+use blc_ir::{Diagnostic, Elem, Func, FuncAttr, FuncKind, Module, OpKind, Result, Type};
 
 fn code<T: std::fmt::Debug>(result: Result<T>) -> (&'static str, Diagnostic) {
     let error = result.unwrap_err();
@@ -118,4 +118,27 @@ fn hexadecimal_is_packed_lowest_first() {
     let vector = Vector { inputs: values.clone(), outputs: values };
     // b a[1] a[0] = 1 00101 10011
     assert_eq!(testbench::hex_vectors(&module, &[vector]).unwrap(), "4b3 4b3\n");
+}
+
+#[test]
+fn a_stream_around_what_cannot_be_reset() {
+    let mut f = Func::new("f", FuncKind::HwModule);
+    let clk = f.add_param("clk", Type::CLOCK);
+    let [a, go] = ["a", "go"].map(|name| f.add_param(name, Type::BIT));
+    let counter = f.push(OpKind::Reg { stage: 0, init: false }, &[go, clk], &[Type::BIT], LocId::UNKNOWN);
+    let q = f.op(counter).result();
+    let next = f.lut(0x2, &[go, q], LocId::UNKNOWN);
+    f.set_operands(counter, &[next, clk]);
+    let taken = f.lut(0x8, &[go, q], LocId::UNKNOWN);
+    f.add_result("y", a);
+    f.add_result("taken", taken);
+    for (name, attr) in [("interval", FuncAttr::Int(2)), ("latency", FuncAttr::Int(1))] {
+        f.set_attr(name, attr);
+    }
+    for (name, port) in [("valid_in", "go"), ("ready", "taken")] {
+        f.set_attr(name, FuncAttr::Str(port.into()));
+    }
+    let module = common::module("f", f);
+    assert!(Format::Verilog.emit(&module, &Options::default()).is_ok());
+    assert_eq!(emit(&module, Format::Axis), "BL3012");
 }

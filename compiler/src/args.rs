@@ -289,6 +289,22 @@ pub struct Compile {
     /// As many stages of `@default` as fit into this time from input to output, by the target's estimated delays
     #[arg(long, value_name = "NS", conflicts_with_all = ["stages", "clock"], value_parser = positive)]
     pub latency_ns: Option<f64>,
+    /// Let the head's sums share adders in `@default`, so that a sample takes M cycles: `in_valid`, held until `in_ready`, and
+    /// `out_valid`
+    #[arg(long, value_name = "iterative=M", value_parser = iterative)]
+    pub head: Option<u64>,
+    /// A bit beside the data of `@default` that says whether it is there: `in_valid` and `out_valid`
+    #[arg(long)]
+    pub valid: bool,
+    /// A synchronous reset of the handshake in `@default`: `rst`, or `rst_n`, which resets while 0. Data has none and needs none
+    #[arg(long, value_enum, value_name = "RESET", default_value_t)]
+    pub reset: Reset,
+    /// Registers at the ports in `@default`, over those of the stages: in, out or both
+    #[arg(long, value_enum, value_name = "PORTS", value_delimiter = ',')]
+    pub registers: Vec<Side>,
+    /// Rename a port: `--port x=pixels,clk=aclk`
+    #[arg(long = "port", value_name = "OLD=NEW", value_delimiter = ',', value_parser = rename)]
+    pub ports: Vec<(String, String)>,
     /// Name of the design in what is emitted [default: the model's or the file's]
     #[arg(long, value_name = "NAME")]
     pub top: Option<String>,
@@ -481,6 +497,44 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(x) if x > 0.0 && x < 1e6 => Ok(x),
         _ => Err("a number above 0 and below a million is wanted".into()),
     }
+}
+
+/// `iterative=M`.
+fn iterative(text: &str) -> Result<u64, String> {
+    let most = blc_ir::control::MAX_INTERVAL;
+    match text.strip_prefix("iterative=").and_then(|m| m.parse().ok()) {
+        Some(m) if (2..=most).contains(&m) => Ok(m),
+        _ => Err(format!("`iterative=M` is wanted, M from 2 to {most}")),
+    }
+}
+
+/// `OLD=NEW`.
+fn rename(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_owned(), new.to_owned())),
+        _ => Err("`OLD=NEW` is wanted".into()),
+    }
+}
+
+/// A reset of the handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Reset {
+    /// None: registers start at 0
+    #[default]
+    None,
+    /// While `rst` is 1 at the clock's edge
+    SyncHigh,
+    /// While `rst_n` is 0 at the clock's edge
+    SyncLow,
+}
+
+/// Where registers are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// Behind the inputs
+    In,
+    /// Before the outputs
+    Out,
 }
 
 /// What of a model is taken.

@@ -3,6 +3,7 @@
 use blc_backends::emit::{Format, Options, file_stem};
 use blc_backends::sim::Program;
 use blc_backends::verilog::testbench;
+use blc_ir::control::Control;
 use blc_ir::{Diagnostic, Func, Module, Result};
 
 use crate::args::Compile;
@@ -35,7 +36,7 @@ pub fn emit(
     if format != Format::Verilog {
         return Ok(None);
     }
-    if let Err(why) = Program::compile(module, f)?.latency() {
+    if let (None, Err(why)) = (Control::of(f), Program::compile(module, f)?.latency()) {
         let warning = Diagnostic::warning(why.code, format!("no testbench is written: {}", why.message));
         return Ok(Some(warning));
     }

@@ -5,6 +5,7 @@
 
 use blc_backends::sim::Program;
 use blc_ir::diag::Diagnostic;
+use blc_ir::control::Control;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module, OpKind, Type};
 use blc_passes::count::{Area, count};
@@ -41,6 +42,8 @@ pub struct Report {
     area: Area,
     /// `null` for a design that is no pipeline.
     latency_cycles: Option<u64>,
+    /// Cycles from a sample to the next.
+    interval_cycles: u64,
     latency_ns: Option<f64>,
     fmax_mhz: f64,
     /// Which of the fields are estimates.
@@ -211,7 +214,12 @@ impl Report {
         speed: Speed,
     ) -> blc_ir::Result<Self> {
         let count = count(f);
-        let latency_cycles = Program::compile(module, f)?.latency().ok();
+        let control = Control::of(f);
+        let latency_cycles = match &control {
+            Some(_) => Some(f.latency()),
+            None => Program::compile(module, f)?.latency().ok(),
+        };
+        let interval = control.map_or(1, |control| control.interval);
         let timing = timing::analyse(f, &speed.delays);
         let thresholds = run.fact("thresholds").filter(|_| affine(module, f).is_some());
         let quantisation = thresholds.map(|thresholds| Quantisation {
@@ -236,6 +244,7 @@ impl Report {
             pipeline: run.pipeline.clone(),
             area: count.total,
             latency_cycles,
+            interval_cycles: interval,
             latency_ns: latency_cycles.map(|n| round(latency_ns(&timing, n), 1000.0)),
             fmax_mhz: round(1000.0 / timing.period, 10.0),
             estimates: ["latency_ns", "fmax_mhz", "critical_path", "paths"],
@@ -245,7 +254,7 @@ impl Report {
             fanout: timing::fanout(f),
             by_part: Parts { encoder, logic, head },
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
-            assumptions: assumptions(input.kind, latency_cycles, quantisation.as_ref(), approximate.is_empty(), &speed),
+            assumptions: assumptions(input.kind, (latency_cycles, interval), quantisation.as_ref(), approximate.is_empty(), &speed),
             speed,
             approximate: (!approximate.is_empty()).then_some(approximate),
             quantisation,
@@ -352,7 +361,7 @@ fn pass(run: &PassRun) -> Pass {
 /// What holds of the figures and of the hardware, in words.
 fn assumptions(
     kind: Kind,
-    latency_cycles: Option<u64>,
+    (latency_cycles, interval): (Option<u64>, u64),
     quantisation: Option<&Quantisation>,
     exact: bool,
     speed: &Speed,
@@ -363,7 +372,8 @@ fn assumptions(
         speed.grade, speed.spread_percent
     )];
     if latency_cycles.is_some_and(|n| n > 0) {
-        all.push("a new sample every cycle; registers start at 0 and have no reset".to_owned());
+        let every = if interval == 1 { "cycle".to_owned() } else { format!("{interval} cycles, held until it is taken") };
+        all.push(format!("a new sample every {every}; registers of data start at 0 and have no reset"));
     }
     if let Some(q) = quantisation {
         all.push(format!(
@@ -420,6 +430,9 @@ pub fn table(report: &Value) -> Option<String> {
         _ => format!("no pipeline; {mhz}"),
     };
     text += " (estimates)\n";
+    if let Some(n @ 2..) = report["interval_cycles"].as_u64() {
+        text += &format!("a sample every {n} cycles\n");
+    }
     for done in report["approximate"].as_array().into_iter().flatten() {
         let percent = |field: &str| done[field].as_f64().map(|part| format!("{:.2} %", 100.0 * part));
         text += &format!(

@@ -58,7 +58,12 @@ crate::codes! {
         "A constant of n bits is a number below 2^n; wider ones are packed from parts.";
     BL0215 = FUNC_ATTR: "a function's attribute that is wrong",
         "`latency` is a number and stands only on an hw.module; `offset` and `step` are f32 resources of as many elements as \
-         the first parameter has; every step is a positive number.";
+         the first parameter has; every step is a positive number. `valid_in`, `reset`, `phase` and `late` name parameters, \
+         `ready`, `valid_out` and `now` results; those of control are one bit. `interval` is 1 to 64.";
+    BL0216 = UNSETTLED: "a design of several cycles whose samples mix",
+        "With `interval = M` a sample stands at the inputs for M cycles, and `latency` cycles after it came its results are \
+         there. Followed cycle by cycle they may depend on nothing else, and what counts the cycles has to come back to where \
+         it started.";
 
     BL0301 = EVAL_INPUT: "inputs that do not fit the function",
         "One value per parameter (none for the clock), with as many elements as its type.";

@@ -93,7 +93,7 @@ pub struct Func {
     /// Results, in order.
     pub results: Vec<Port>,
     /// `{latency = 1}`, sorted by name. Known ones: `latency` (cycles from input to output), `offset` and `step` (the
-    /// affine code of real inputs: resources `[features]`, see [`crate::eval::quantize`]).
+    /// affine code of real inputs: resources `[features]`, see [`crate::eval::quantize`]), and those of [`crate::control`].
     pub attrs: Vec<(String, FuncAttr)>,
     /// Where ops came from.
     pub locs: Locs,

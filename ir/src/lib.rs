@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod codes;
+pub mod control;
 pub mod diag;
 pub mod entity;
 pub mod eval;
@@ -19,6 +20,7 @@ pub mod print;
 pub mod suggest;
 pub mod table;
 pub mod types;
+mod unroll;
 pub mod verify;
 pub mod view;
 

@@ -5,7 +5,7 @@ use blc_ir::eval::{Evaluator, Val, affine};
 use blc_ir::{Data, Diagnostic, Elem, Func, Module, OpKind, Port, Type};
 
 use crate::codes::{NOT_CHECKED, NOT_PROVED, PASS_NOT_EQUAL};
-use crate::equiv::{self, Side, Verdict};
+use crate::equiv::{self, Side, Verdict, data_paths};
 use crate::quantize::dequantize;
 use crate::rng::Rng;
 
@@ -26,13 +26,16 @@ const SAMPLES: (usize, usize) = (256, 8);
 const ALL: usize = 10;
 
 /// Compares two functions of a module on every input where there are few, otherwise on corner cases and random samples. A hardware module is compared in its steady
-/// state. Where real inputs became codes, the real function gets the values that the codes stand for: they must agree
+/// state, and where the ports of control differ, what is computed over those of data. Where real inputs became codes, the real function gets the values that the codes stand for: they must agree
 /// exactly. Otherwise ports may change type but not their number of bits.
 ///
 /// # Errors
 /// A sample on which they differ, or that `after` cannot be evaluated. Where `before` already could not (an op from
 /// outside), a warning is given back instead.
 pub fn simulate(module: &Module, before: &Func, after: &Func, pass: &str) -> Result<Option<Diagnostic>> {
+    if let Some([before, after]) = data_paths([Side { module, f: before }, Side { module, f: after }])? {
+        return simulate(module, &before, &after, pass);
+    }
     let mut old = match Evaluator::new(module, before) {
         Ok(evaluator) => evaluator,
         Err(why) => {

@@ -75,6 +75,9 @@ blc_ir::codes! {
          sides differ: bit `a` of a table is its value where operand `j` is bit `j` of `a`.";
     BL2122 = RULES_MISSING: "no rewrite rules",
         "The pass `rules` applies the rules of a file: `blc compile … --rules my.rules`, `blc opt … --passes rules --rules my.rules`.";
+    BL2130 = ITERATE: "a head that cannot take several cycles",
+        "`iterate{interval=M}` lets C sums of bits share the adders of C / M: there have to be at least M of them, M is 2 to 64, \
+         and nothing may have been iterated before.";
     BL2150 = COVER_OPTION: "an option of `cover` or `muxes` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
          results hardly do. `muxes` takes the same LUTs.";

@@ -20,6 +20,7 @@ pub mod expand;
 pub mod fold;
 mod head;
 mod heap;
+pub mod iterate;
 mod logic;
 pub mod lower_encoder;
 pub mod lower_head;
@@ -58,6 +59,7 @@ fn register_all(registry: &mut Registry) {
     registry.register::<expand::Expand>();
     registry.register::<fold::Fold>();
     registry.register::<dce::Dce>();
+    registry.register::<iterate::Iterate>();
     registry.register::<lower_encoder::LowerEncoder>();
     registry.register::<lower_head::LowerHead>();
     registry.register::<rules::Rules>();

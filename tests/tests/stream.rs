@@ -7,7 +7,10 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use common::{compile, report, tool};
+use blc_backends::verilog::testbench::{Vector, hex_vectors};
+use blc_ir::Port;
+use blc_ir::control::Control;
+use common::{compile, design, golden, golden_samples, report, tool};
 use tempfile::{TempDir, tempdir};
 
 /// `y = a + b`, eight bits each, by a chain of full adders.
@@ -154,4 +157,96 @@ fn the_makefile_routes() {
     let constraints = fs::read_to_string(dir.path().join("adder.xdc")).expect("constraints");
     assert_eq!(constraints, "create_clock -name clk -period 4.000 [get_ports clk]\n");
     assert!(fs::read_to_string(dir.path().join("adder.tcl")).expect("a script").contains("read_verilog adder.v"));
+}
+
+/// Sends the samples of `all.hex` over and over, with stalls on both sides whose chance changes from run to run, a byte
+/// a beat.
+fn vector_bench(name: &str, bits: [usize; 2], vectors: usize, samples: usize) -> String {
+    let [inputs, outputs] = bits;
+    let master = 8 * outputs.div_ceil(8);
+    format!(
+        "module bench;
+  reg aclk = 0, aresetn = 0;
+  always #1 aclk = !aclk;
+  reg [{in_top}:0] data = 0;
+  reg valid = 0, ready = 0;
+  wire s_ready, m_valid;
+  wire [{out_top}:0] result;
+  {name}_axis dut (.aclk(aclk), .aresetn(aresetn), .s_axis_tdata(data), .s_axis_tvalid(valid), .s_axis_tready(s_ready),
+    .m_axis_tdata(result), .m_axis_tvalid(m_valid), .m_axis_tready(ready));
+  reg [{in_top}:0] inputs [0:{last}];
+  reg [{out_top}:0] outputs [0:{last}];
+  integer file, fields, i, in = 0, out = 0, cycles = 0, stall_in = 0, stall_out = 0, wrong = 0;
+  initial begin
+    file = $fopen(\"all.hex\", \"r\");
+    for (i = 0; i < {vectors}; i = i + 1) fields = $fscanf(file, \"%h %h\", inputs[i], outputs[i]);
+    if (fields != 2) wrong = 1;
+  end
+  always @(posedge aclk) begin
+    cycles <= cycles + 1;
+    // Now and then all is reset, and begins anew.
+    aresetn <= cycles > 4 && cycles % 5000 > 3;
+    if (!aresetn) begin
+      in = out;
+      valid <= 0;
+      ready <= 0;
+    end else begin
+      if (cycles % 1000 == 0) begin
+        stall_in = (cycles / 1000) % 4 * 80;
+        stall_out = (cycles / 4000) % 4 * 80;
+      end
+      if (m_valid && ready) begin
+        if (result !== outputs[out % {vectors}] || out >= in) wrong = wrong + 1;
+        out = out + 1;
+      end
+      if (valid && s_ready) begin in = in + 1; valid <= 0; end
+      if ((!valid || s_ready) && in < {samples} && ($random & 255) >= stall_in) begin
+        data <= inputs[in % {vectors}];
+        valid <= 1;
+      end
+      ready <= ($random & 255) >= stall_out;
+    end
+    if (out == {samples}) begin
+      $display(\"%s %0d samples\", wrong == 0 ? \"PASS\" : \"FAIL\", out);
+      $finish;
+    end
+    if (cycles > 200 * {samples}) begin $display(\"FAIL stuck at %0d\", out); $finish; end
+  end
+endmodule
+",
+        in_top = 8 * inputs.div_ceil(8) - 1,
+        out_top = master - 1,
+        last = vectors - 1,
+    )
+}
+
+#[test]
+fn samples_of_several_cycles_stream_too() {
+    let samples = golden_samples();
+    for options in [
+        &["--head", "iterative=10", "--reset", "sync-high"][..],
+        &["--head", "iterative=3", "--stages", "0", "--reset", "sync-low", "--no-scores"],
+        &["--valid", "--reset", "sync-low", "--registers", "in", "--no-scores"],
+    ] {
+        let dir = tempdir().expect("a folder");
+        compile(&golden(), dir.path(), &[&["--target", "lut6", "--emit", "verilog,axis"], options].concat());
+        let module = design(dir.path());
+        let results = if options.contains(&"--no-scores") { 1 } else { 2 };
+        let vector = |(inputs, outputs): &(Vec<_>, Vec<_>)| Vector { inputs: inputs.clone(), outputs: outputs[..results].to_vec() };
+        let vectors: Vec<Vector> = samples.iter().take(200).map(vector).collect();
+        fs::write(dir.path().join("all.hex"), hex_vectors(&module, &vectors).expect("vectors")).expect("written");
+        let f = module.top().expect("a design");
+        let control = Control::of(f).expect("a handshake");
+        let width = |ports: &[Port], data: &dyn Fn(usize) -> bool| -> usize {
+            let ports = ports.iter().enumerate().filter(|(i, _)| data(*i));
+            ports.map(|(_, p)| f.ty(p.value).total_bits()).sum()
+        };
+        let bits = [width(&f.params, &|i| control.is_data(f, i)), width(&f.results, &|i| control.is_data_result(i))];
+        fs::write(dir.path().join("bench.v"), vector_bench("digits", bits, 200, 1500)).expect("written");
+        tool(dir.path(), "iverilog", &["-g2005", "-o", "bench", "bench.v", "digits_axis.v", "digits.v"]);
+        let said = tool(dir.path(), "vvp", &["-n", "bench"]);
+        assert!(said.contains("PASS 1500 samples"), "{options:?}: {said}");
+        let lint = ["--lint-only", "-Wall", "--top-module", "digits_axis", "digits_axis.v", "digits.v"];
+        tool(dir.path(), "verilator", &[&lint[..], &["-Wno-MULTITOP", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY"]].concat());
+    }
 }

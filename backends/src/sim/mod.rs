@@ -29,10 +29,13 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use blc_ir::control::Control;
 use blc_ir::diag::{Diagnostic, Result};
+use blc_ir::verify::verify_func;
 use blc_ir::{Func, Module};
 
 pub use batch::{Batch, Times};
@@ -105,6 +108,20 @@ impl FromStr for Engine {
     }
 }
 
+/// What a design with control ports, or of several cycles a sample, computes over its data ports; `None` of others.
+///
+/// # Errors
+/// The function does not verify, or its samples mix.
+pub fn data_path(module: &Module, f: &Func) -> Result<Option<Func>> {
+    if Control::of(f).is_none() {
+        return Ok(None);
+    }
+    match verify_func(module, f).into_iter().find(Diagnostic::is_error) {
+        Some(error) => Err(Box::new(error)),
+        None => blc_ir::control::data_path(f),
+    }
+}
+
 /// A function and the engine that runs it over samples.
 pub struct Simulator<'a> {
     kind: Kind<'a>,
@@ -121,7 +138,7 @@ enum Kind<'a> {
 }
 
 impl<'a> Simulator<'a> {
-    /// Makes a function ready. [`Engine::Auto`] falls back on the reference where an op is not lowered yet.
+    /// Makes a function ready, over its data ports where it has others, too. [`Engine::Auto`] falls back on the reference where an op is not lowered yet.
     ///
     /// # Errors
     /// The function does not verify, or the engine cannot run it: not lowered, feedback, unbalanced paths.
@@ -137,8 +154,12 @@ impl<'a> Simulator<'a> {
         jit: impl FnOnce(&Schedule) -> std::result::Result<Jit, Unfit>,
     ) -> Result<Self> {
         let mut note = None;
+        let (f, told) = match data_path(module, f)? {
+            Some(data) => (Cow::Owned(data), Some(f.latency())),
+            None => (Cow::Borrowed(f), None),
+        };
         if engine != Engine::Reference {
-            match Program::compile(module, f) {
+            match Program::compile(module, &f) {
                 Ok(program) => {
                     let (batch, chosen) = match engine {
                         Engine::Portable => (Batch::portable(&program)?, Engine::Portable),
@@ -153,7 +174,7 @@ impl<'a> Simulator<'a> {
                         },
                     };
                     let (inputs, outputs) = (program.inputs().clone(), program.outputs().clone());
-                    let (latency, takes_reals) = (program.latency()?, program.takes_reals());
+                    let (latency, takes_reals) = (told.map_or_else(|| program.latency(), Ok)?, program.takes_reals());
                     let kind = Kind::Batch(Box::new(batch), chosen);
                     return Ok(Self { kind, inputs, outputs, latency, takes_reals, note });
                 }
@@ -164,10 +185,11 @@ impl<'a> Simulator<'a> {
                 Err(error) => return Err(error),
             }
         }
-        let reference = Reference::new(module, f)?;
+        let latency = told.unwrap_or(f.latency());
+        let reference = Reference::of(module, f)?;
         let (inputs, outputs) = (reference.inputs().clone(), reference.outputs().clone());
         let takes_reals = reference.takes_reals();
-        Ok(Self { kind: Kind::Reference(reference), inputs, outputs, latency: f.latency(), takes_reals, note })
+        Ok(Self { kind: Kind::Reference(reference), inputs, outputs, latency, takes_reals, note })
     }
 
     /// The engine that was chosen.

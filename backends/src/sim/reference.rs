@@ -1,5 +1,6 @@
 //! The reference engine: the evaluator of the language, one sample after the other. It runs functions of every level.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ const BLOCK: usize = 512;
 #[derive(Debug)]
 pub struct Reference<'a> {
     module: &'a Module,
-    f: &'a Func,
+    f: Cow<'a, Func>,
     inputs: Layout,
     outputs: Arc<Layout>,
     code: Option<Code>,
@@ -33,12 +34,17 @@ impl<'a> Reference<'a> {
     /// # Errors
     /// The function does not verify, has feedback, or an op from outside.
     pub fn new(module: &'a Module, f: &'a Func) -> Result<Self> {
-        Evaluator::new(module, f)?;
+        Self::of(module, Cow::Borrowed(f))
+    }
+
+    pub(super) fn of(module: &'a Module, f: Cow<'a, Func>) -> Result<Self> {
+        Evaluator::new(module, &f)?;
         // Real ports take real numbers as they are.
         let real = f.params.iter().all(|p| f.ty(p.value).elem == Elem::F32);
-        let inputs = Layout::inputs(f);
-        let code = if real { Some(vec![(0.0, 1.0); inputs.columns()]) } else { code_of(module, f) };
-        Ok(Self { module, f, inputs, outputs: Arc::new(Layout::outputs(f)), code })
+        let inputs = Layout::inputs(&f);
+        let code = if real { Some(vec![(0.0, 1.0); inputs.columns()]) } else { code_of(module, &f) };
+        let outputs = Arc::new(Layout::outputs(&f));
+        Ok(Self { module, f, inputs, outputs, code })
     }
 
     /// The columns that a sample's inputs have.
@@ -77,7 +83,7 @@ impl<'a> Reference<'a> {
     }
 
     fn block(&self, input: &Input<'_>, rows: Range<usize>) -> Result<Vec<u64>> {
-        let mut evaluator = Evaluator::new(self.module, self.f)?;
+        let mut evaluator = Evaluator::new(self.module, &self.f)?;
         let mut tiles = Vec::new();
         for row in rows {
             let results = evaluator.run(&self.sample(input, row))?;
@@ -97,7 +103,7 @@ impl<'a> Reference<'a> {
 
     /// The values of the parameters in one row.
     fn sample(&self, input: &Input<'_>, row: usize) -> Vec<Val> {
-        let f = self.f;
+        let f = &self.f;
         let params = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK);
         let start = row * self.inputs.columns();
         params

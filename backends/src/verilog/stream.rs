@@ -4,12 +4,17 @@
 //! samples in flight and results in the queue are counted together, and there are never more of them than the queue holds.
 //! The queue is as deep as the pipeline is long, and a little more, so that without stalls a sample enters every cycle.
 //!
-//! A sample may be wider than the bus: then its beats are collected first, the lowest bits first.
+//! A sample may be wider than the bus: then its beats are collected first, the lowest bits first. Where the design takes several
+//! cycles a sample, the sample waits where it was collected, and the design's own handshake says when it is taken and when its
+//! result is there.
 
 use std::fmt::{self, Write};
 
-use blc_ir::{Func, Module, Result, Type};
+use blc_ir::control::Control;
+use blc_ir::{Diagnostic, Func, Module, Result, Type};
 
+use super::testbench::{data_inputs, data_outputs};
+use crate::codes;
 use crate::emit::{Options, VERSION, plain, top};
 use crate::names::{Language, Named};
 
@@ -25,12 +30,14 @@ struct Shape {
     beats: usize,
     /// log2 of the queue's depth.
     depth: u32,
+    control: Control,
 }
 
 /// Verilog of the wrapper of a module's top function. Its input bus has `options.bus_bytes` bytes, or as many as a sample.
 ///
 /// # Errors
-/// Those of [`super::emit`]; `BL3011` where the design has no fixed latency.
+/// Those of [`super::emit`]; `BL3011` where the design has no fixed latency, `BL3012` where it takes several cycles a sample and
+/// cannot be reset.
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
     let named = Named::new(module, f, Language::Verilog)?;
@@ -43,19 +50,25 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
 
 fn shape(f: &Func, options: &Options) -> Result<Shape> {
     let latency = super::testbench::latency(f)?;
-    let data = f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK);
-    let inputs: usize = data.map(|ty| ty.total_bits()).sum();
-    let outputs: usize = f.results.iter().map(|p| f.ty(p.value).total_bits()).sum();
+    let control = Control::of(f).unwrap_or(Control { interval: 1, ..Control::default() });
+    if control.interval > 1 && (control.reset.is_none() || control.valid_in.is_none() || control.valid_out.is_none()) {
+        let text = "a stream is reset, and a design of several cycles a sample has to be with it";
+        let d = Diagnostic::error(&codes::STREAM_RESET, text).in_op(format!("@{}", f.name));
+        return Err(Box::new(d.help("compile it with `--reset sync-low` or `--reset sync-high`")));
+    }
+    let inputs: usize = data_inputs(f).map(|(_, p)| f.ty(p.value).total_bits()).sum();
+    let outputs: usize = data_outputs(f).map(|(_, p)| f.ty(p.value).total_bits()).sum();
     let whole = inputs.max(1).div_ceil(8);
     let bytes = options.bus_bytes.unwrap_or(whole).clamp(1, whole.max(1));
     let slave = 8 * bytes;
     let beats = inputs.max(1).div_ceil(slave);
     let depth = (latency + 2).next_power_of_two().ilog2().max(1);
-    Ok(Shape { latency, inputs, outputs, slave, master: 8 * outputs.max(1).div_ceil(8), beats, depth })
+    Ok(Shape { latency, inputs, outputs, slave, master: 8 * outputs.max(1).div_ceil(8), beats, depth, control })
 }
 
 fn write(out: &mut String, named: &Named<'_>, shape: &Shape, options: &Options) -> fmt::Result {
-    let Shape { latency, inputs, outputs, slave, master, beats, depth } = *shape;
+    let Shape { latency, inputs, outputs, slave, master, beats, depth, ref control } = *shape;
+    let interval = control.interval;
     let name = &named.name;
     writeln!(out, "// {name}_axis: AXI4-Stream around {name}, written by blc {VERSION}")?;
     for source in &options.made_from {
@@ -68,20 +81,23 @@ fn write(out: &mut String, named: &Named<'_>, shape: &Shape, options: &Options) 
     )?;
     let f = named.nets.f;
     let mut at = 0;
-    let data = || named.params.iter().zip(&f.params).filter(|(_, p)| f.ty(p.value) != Type::CLOCK);
-    for (names, port) in data() {
+    for (names, port) in data_inputs(f).map(|(i, port)| (&named.params[i], port)) {
         let bits = f.ty(port.value).total_bits();
         writeln!(out, "//   {:<12} from bit {at}, {bits} bits", names.name)?;
         at += bits;
     }
     writeln!(out, "// m_axis: a beat of {} bytes a result; its bits:", master / 8)?;
     at = 0;
-    for (names, port) in named.results.iter().zip(&f.results) {
+    for (names, port) in data_outputs(f).map(|(i, port)| (&named.results[i], port)) {
         let bits = f.ty(port.value).total_bits();
         writeln!(out, "//   {:<12} from bit {at}, {bits} bits", names.name)?;
         at += bits;
     }
-    writeln!(out, "// {latency} cycles through the design, and two more here. Bits that are left over are 0.\n")?;
+    writeln!(out, "// {latency} cycles through the design, and two more here. Bits that are left over are 0.")?;
+    if interval > 1 {
+        writeln!(out, "// The design takes a sample every {interval} cycles.")?;
+    }
+    out.push('\n');
     let top = beats * slave - 1;
     let counter = usize::max(1, (beats.max(2) - 1).ilog2() as usize + 1);
     write!(
@@ -98,17 +114,20 @@ module {name}_axis (
   output wire m_axis_tvalid,
   input  wire m_axis_tready
 );
-
+{taken}
   // A sample, beat by beat.
   reg [{top}:0] sample;
   reg full;
   wire room;
-  wire enter = full && room;
-  assign s_axis_tready = !full || room;
+  wire enter = {enter};
+  assign s_axis_tready = !full || {free};
   wire beat = s_axis_tvalid && s_axis_tready;
 ",
         slave - 1,
-        master - 1
+        master - 1,
+        taken = if interval > 1 { "\n  wire taken, leave;" } else { "" },
+        free = if interval > 1 { "taken" } else { "room" },
+        enter = if interval > 1 { "taken" } else { "full && room" },
     )?;
     if beats > 1 {
         write!(
@@ -139,21 +158,33 @@ module {name}_axis (
     writeln!(out, "  wire [{}:0] result;\n  {name} core (", outputs.max(1) - 1)?;
     let mut pins = Vec::new();
     let mut at = 0;
-    for (names, port) in named.params.iter().zip(&f.params) {
+    for (i, (names, port)) in named.params.iter().zip(&f.params).enumerate() {
         let ty = f.ty(port.value);
-        pins.push(if ty == Type::CLOCK {
-            format!("    .{}(aclk)", names.name)
+        let source = if ty == Type::CLOCK {
+            "aclk".to_owned()
+        } else if control.valid_in == Some(i) {
+            "full && room".to_owned()
+        } else if let Some((_, level)) = control.reset.filter(|(at, _)| *at == i) {
+            if level { "!aresetn" } else { "aresetn" }.to_owned()
         } else {
             let bits = ty.total_bits();
             at += bits;
-            format!("    .{}(sample[{}:{}])", names.name, at - 1, at - bits)
-        });
+            format!("sample[{}:{}]", at - 1, at - bits)
+        };
+        pins.push(format!("    .{}({source})", names.name));
     }
     at = 0;
-    for (names, port) in named.results.iter().zip(&f.results) {
-        let bits = f.ty(port.value).total_bits();
-        at += bits;
-        pins.push(format!("    .{}(result[{}:{}])", names.name, at - 1, at - bits));
+    for (i, (names, port)) in named.results.iter().zip(&f.results).enumerate() {
+        let target = if control.ready == Some(i) {
+            "taken".to_owned()
+        } else if control.valid_out == Some(i) {
+            if interval > 1 { "leave" } else { "" }.to_owned()
+        } else {
+            let bits = f.ty(port.value).total_bits();
+            at += bits;
+            format!("result[{}:{}]", at - 1, at - bits)
+        };
+        pins.push(format!("    .{}({target})", names.name));
     }
     writeln!(out, "{}\n  );", pins.join(",\n"))?;
     if beats * slave > inputs {
@@ -161,6 +192,7 @@ module {name}_axis (
     }
     out.push('\n');
     match latency {
+        _ if interval > 1 => {}
         0 => out.push_str("  wire leave = enter;\n"),
         1 => out
             .push_str("  reg flight;\n  always @(posedge aclk) flight <= aresetn && enter;\n  wire leave = flight;\n"),

@@ -1,10 +1,12 @@
-//! A testbench that checks itself: it streams vectors through the design, one a cycle, and compares every output.
+//! A testbench that checks itself: it streams vectors through the design, one a cycle or as often as the design takes one, and
+//! compares every output, and the bits of a handshake in every cycle.
 //!
 //! It prints one line with the verdict, `PASS 64 vectors` or `FAIL …`, after a line for each of the first mismatches. It
 //! carries some vectors in its text and reads any number of others from a file.
 
 use std::fmt::{self, Write};
 
+use blc_ir::control::Control;
 use blc_ir::eval::Val;
 use blc_ir::{Diagnostic, Func, FuncAttr, Module, Port, Result, Type};
 
@@ -18,7 +20,7 @@ pub const MAX_EMBEDDED: usize = 64;
 /// Mismatches that it describes.
 const MAX_MISMATCHES: usize = 10;
 
-/// One sample: a packed value for each input port but the clock, and for each output port.
+/// One sample: a packed value for each data input, and for each data output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vector {
     /// In the order of the function's parameters.
@@ -83,10 +85,22 @@ fn misfit(f: &Func, text: String) -> Box<Diagnostic> {
     )
 }
 
+/// The inputs that carry data, with their positions.
+pub(super) fn data_inputs(f: &Func) -> impl Iterator<Item = (usize, &Port)> {
+    let control = Control::of(f).unwrap_or_default();
+    f.params.iter().enumerate().filter(move |(i, _)| control.is_data(f, *i))
+}
+
+/// The outputs that carry data, with their positions.
+pub(super) fn data_outputs(f: &Func) -> impl Iterator<Item = (usize, &Port)> {
+    let control = Control::of(f).unwrap_or_default();
+    f.results.iter().enumerate().filter(move |(i, _)| control.is_data_result(*i))
+}
+
 /// Inputs and outputs as hexadecimal numbers.
 fn words(f: &Func, vector: &Vector) -> Result<(String, String)> {
-    let inputs: Vec<&Port> = f.params.iter().filter(|p| f.ty(p.value) != Type::CLOCK).collect();
-    let outputs: Vec<&Port> = f.results.iter().collect();
+    let inputs: Vec<&Port> = data_inputs(f).map(|(_, port)| port).collect();
+    let outputs: Vec<&Port> = data_outputs(f).map(|(_, port)| port).collect();
     Ok((hex(f, &inputs, &vector.inputs)?, hex(f, &outputs, &vector.outputs)?))
 }
 
@@ -124,8 +138,9 @@ fn write(
     primitives: bool,
 ) -> fmt::Result {
     let f = named.nets.f;
-    let inputs: Vec<_> = named.params.iter().zip(&f.params).filter(|(_, p)| f.ty(p.value) != Type::CLOCK).collect();
-    let outputs: Vec<_> = named.results.iter().zip(&f.results).collect();
+    let inputs: Vec<_> = data_inputs(f).map(|(i, port)| (&named.params[i], port)).collect();
+    let outputs: Vec<_> = data_outputs(f).map(|(i, port)| (&named.results[i], port)).collect();
+    let control = Control::of(f).unwrap_or(Control { interval: 1, ..Control::default() });
     let width = |ports: &[(&PortNames, &Port)]| ports.iter().map(|(n, _)| n.bits.len()).sum::<usize>().max(1);
     let (in_bits, out_bits) = (width(&inputs), width(&outputs));
     let name = &named.name;
@@ -135,12 +150,23 @@ fn write(
     out.push_str(HEADER);
     writeln!(out, "module {name}_tb;")?;
     writeln!(out, "  localparam LATENCY = {latency};")?;
+    writeln!(out, "  localparam INTERVAL = {};", control.interval)?;
     writeln!(out, "  localparam EMBEDDED = {};", lines.len())?;
     writeln!(out, "  reg clock;\n  reg [{}:0] in;\n  wire [{}:0] out;", in_bits - 1, out_bits - 1)?;
     writeln!(out, "  reg [{}:0] inputs [0:EMBEDDED-1];", in_bits - 1)?;
     writeln!(out, "  reg [{}:0] outputs [0:EMBEDDED-1];", out_bits - 1)?;
     writeln!(out, "  reg [{}:0] next;\n  reg [{}:0] expected;", in_bits - 1, out_bits - 1)?;
     writeln!(out, "  // of the samples under way\n  reg [{}:0] pending [0:LATENCY];\n", out_bits - 1)?;
+    for (there, wire) in [
+        (control.valid_in.is_some(), "reg valid;"),
+        (control.reset.is_some(), "reg reset;"),
+        (control.ready.is_some(), "wire taken;"),
+        (control.valid_out.is_some(), "wire there;"),
+    ] {
+        if there {
+            writeln!(out, "  {wire}")?;
+        }
+    }
     write!(out, "  {name} dut (")?;
     let mut connections: Vec<String> = Vec::new();
     for (names, port) in named.params.iter().zip(&f.params) {
@@ -153,6 +179,16 @@ fn write(
         for (names, _) in ports {
             connections.push(format!("\n    .{}({vector}{})", names.name, range(first, names.bits.len())));
             first += names.bits.len();
+        }
+    }
+    for (at, names, wire) in [
+        (control.valid_in, &named.params, "valid"),
+        (control.reset.map(|(at, _)| at), &named.params, "reset"),
+        (control.ready, &named.results, "taken"),
+        (control.valid_out, &named.results, "there"),
+    ] {
+        if let Some(at) = at {
+            connections.push(format!("\n    .{}({wire})", names[at].name));
         }
     }
     writeln!(out, "{}\n  );\n", connections.join(","))?;
@@ -173,7 +209,36 @@ fn write(
         writeln!(out, "        $display(\"{text}\", checked, out{part}, expected{part});")?;
         first += names.bits.len();
     }
-    write!(out, "    end\n  endtask\n{}", BODY.replace("MAX_MISMATCHES", &MAX_MISMATCHES.to_string()))
+    let body = BODY.replace("MAX_MISMATCHES", &MAX_MISMATCHES.to_string());
+    let [reset, drive, checks] = handshake(&control);
+    let body = body.replace("RESET\n", &reset).replace("DRIVE\n", &drive).replace("HANDSHAKE\n", &checks);
+    write!(out, "    end\n  endtask\n{body}")
+}
+
+/// Statements that reset the design before the first cycle, and those that drive a handshake and check it in each.
+fn handshake(control: &Control) -> [String; 3] {
+    let [mut before, mut drive, mut each] = [const { String::new() }; 3];
+    if control.valid_in.is_some() {
+        before.push_str("    valid = 1;\n");
+        drive.push_str("      valid = sent > cycle / INTERVAL;\n");
+    }
+    if let Some((_, level)) = control.reset {
+        let (on, off) = (u8::from(level), u8::from(!level));
+        before += &format!(
+            "    reset = {on};\n    repeat (LATENCY + 2) begin\n      #5 clock = 1;\n      #5 clock = 0;\n    end\n    reset = {off};\n"
+        );
+    }
+    let mut check = |wire: &str, wanted: &str| {
+        each += &format!("      if ({wire} !== ({wanted})) begin\n        wrong = wrong + 1;\n");
+        each += &format!("        if (wrong <= {MAX_MISMATCHES}) $display(\"cycle %0d: {wire} is %b\", cycle, {wire});\n      end\n");
+    };
+    if control.ready.is_some() {
+        check("taken", "valid && cycle % INTERVAL == INTERVAL - 1");
+    }
+    if control.valid_out.is_some() {
+        check("there", "cycle >= LATENCY && (cycle - LATENCY) % INTERVAL == 0 && sent > (cycle - LATENCY) / INTERVAL");
+    }
+    [before, drive, each]
 }
 
 fn range(first: usize, bits: usize) -> String {

@@ -64,10 +64,13 @@
       end
     end
     if ($value$plusargs("count=%d", limit)) begin end
+RESET
     for (cycle = 0; more || checked < sent; cycle = cycle + 1) begin
-      if (more) feed;
+      if (more && cycle % INTERVAL == 0) feed;
+DRIVE
       #5;
-      if (cycle >= LATENCY && checked < sent) check;
+      if (cycle >= LATENCY && (cycle - LATENCY) % INTERVAL == 0 && checked < sent) check;
+HANDSHAKE
       clock = 1;
       #5;
       clock = 0;

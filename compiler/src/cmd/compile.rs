@@ -9,13 +9,13 @@ use blc_frontend::model::Dtype;
 use blc_frontend::{files, lower};
 use blc_ir::diag::Diagnostic;
 use blc_ir::verify::verify;
-use blc_ir::{Elem, Func, Level, Module};
+use blc_ir::{Elem, Func, FuncAttr, Level, Module, control};
 use blc_passes::codes::NO_FUNCTION;
 use blc_passes::default::{self, Registers};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::{Registry, RunReport};
 
-use crate::args::{Compile, Parts};
+use crate::args::{Compile, Parts, Reset, Side as Port};
 use crate::codes;
 use crate::emit;
 use crate::load::{self, Design, Input};
@@ -96,6 +96,9 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
         rules,
     };
     let run = run.on(&mut module, ui)?;
+    if let Some(f) = module.top_mut() {
+        rename(f, &args.ports, &args.input)?;
+    }
     let errors: Vec<_> = verify(&module).into_iter().filter(Diagnostic::is_error).collect();
     if !errors.is_empty() {
         return Err(Failure::Bug(errors));
@@ -169,6 +172,10 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         ("--prune", args.prune.is_some()),
         ("--calibrate", args.calibrate.is_some()),
         ("--input-bits", args.input_bits.is_some()),
+        ("--head", args.head.is_some()),
+        ("--valid", args.valid),
+        ("--reset", args.reset != Reset::None),
+        ("--registers", !args.registers.is_empty()),
     ];
     if matches!(input.design, Design::Module(_))
         && let Some((option, _)) = options[3..5].iter().find(|(_, given)| *given)
@@ -180,8 +187,16 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         let why = "it belongs to `@default`, which `--passes` does not name; give the pass the option there";
         return Err(unfit(&args.input, option, why));
     }
-    let hw = module.top().is_some_and(|f| f.level() == Level::Hw);
-    if let Some((option, _)) = options[..3].iter().find(|(_, given)| *given && hw) {
+    let level = module.top().map_or(Level::Bit, Func::level);
+    if args.head.is_some() && (level != Level::Tensor || args.parts.no_head) {
+        return Err(unfit(&args.input, "--head", "only a model has a head"));
+    }
+    if args.reset != Reset::None && !args.valid && args.head.is_none() {
+        let why = "data needs no reset; it belongs to `--valid` or `--head`";
+        return Err(unfit(&args.input, "--reset", why));
+    }
+    let hw = level == Level::Hw;
+    if let Some((option, _)) = options[..3].iter().chain(&options[6..]).find(|(_, given)| *given && hw) {
         return Err(unfit(&args.input, option, "a hardware module has its registers already"));
     }
     let real = module.top().is_some_and(|f| f.params.iter().any(|p| f.ty(p.value).elem == Elem::F32));
@@ -214,6 +229,11 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         Some(_) => text.replacen("fold", "fold,rules,fold", 1),
         None => text,
     };
+    let text = match args.head {
+        Some(m) => text.replacen("lower-encoder", &format!("iterate{{interval={m}}},fold,lower-encoder"), 1),
+        None => text,
+    };
+    let text = ports(args, text);
     // After what is exact and cheap, before encoder and head are built.
     let approximate = match (&args.prune, &args.calibrate) {
         (Some(_), _) => format!("fold,prune{{budget={}}},fold", args.accuracy_budget),
@@ -221,6 +241,51 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         (None, None) => return text,
     };
     text.replacen("fold", &approximate, 1)
+}
+
+/// The pipeline with registers and handshake at the ports.
+fn ports(args: &Compile, text: String) -> String {
+    let side = |side: Port| args.registers.contains(&side);
+    let reset = match args.reset {
+        Reset::None => "",
+        Reset::SyncHigh => "reset=true",
+        Reset::SyncLow => "reset=false",
+    };
+    let given = [
+        (side(Port::In), "inputs=true"),
+        (side(Port::Out), "outputs=true"),
+        (args.valid, "valid=true"),
+        (!reset.is_empty(), reset),
+    ];
+    let options: Vec<&str> = given.into_iter().filter(|(given, _)| *given).map(|(_, option)| option).collect();
+    match (options.is_empty(), text.contains("pipeline{")) {
+        (true, _) => text,
+        (_, true) => text.replacen("pipeline{", &format!("pipeline{{{},", options.join(",")), 1),
+        (_, false) => text.replacen("pipeline,", &format!("pipeline{{{}}},", options.join(",")), 1),
+    }
+}
+
+/// Renames ports, and what the function's attributes call them.
+fn rename(f: &mut Func, ports: &[(String, String)], path: &Path) -> Outcome {
+    for (old, new) in ports {
+        let wrong = |why: String| Err(unfit(path, &format!("--port {old}={new}"), &why));
+        let names: Vec<&str> = f.params.iter().chain(&f.results).map(|p| p.name.as_str()).collect();
+        if !names.contains(&old.as_str()) {
+            return wrong(format!("the ports are {}", names.join(", ")));
+        }
+        let inner = f.ops().any(|(_, op)| op.results().any(|v| f.name_of(v) == Some(new)));
+        if names.contains(&new.as_str()) || inner {
+            return wrong(format!("there is a `{new}` already"));
+        }
+        f.params.iter_mut().chain(&mut f.results).filter(|p| p.name == *old).for_each(|p| p.name.clone_from(new));
+        let control = |name: &str| control::INPUTS.contains(&name) || control::RESULTS.contains(&name);
+        for (name, attr) in &mut f.attrs {
+            if control(name) && *attr == FuncAttr::Str(old.clone()) {
+                *attr = FuncAttr::Str(new.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Proves a design equal to what it was made from.

@@ -5,7 +5,8 @@
 //! - resources: type, shape and values, where their data is there; data that is missing is an error;
 //! - order: values made before they are used, no combinational cycle;
 //! - ports: unique names, types the level can carry, one clock, registers on that clock;
-//! - `latency`: every path from an input to an output of the module has that many registers.
+//! - `latency`: every path from an input to an output of the module has that many registers; of control ports none is
+//!   asked for, and with an `interval` that samples do not mix is seen by following one ([`crate::control`]).
 //!
 //! It does not check: what an op from outside (`ext`) takes and gives; that two functions compute the same; that the
 //! primitives of a target can be placed (two outputs of a carry position, say); names of values; provenance.
@@ -16,6 +17,7 @@ mod op;
 use rustc_hash::FxHashSet;
 
 use crate::codes::*;
+use crate::control::{self, Control};
 use crate::diag::{Code, Diagnostic, Place};
 use crate::func::{Def, Func, FuncAttr, FuncKind, Op, OpId, Value};
 use crate::module::{Data, Module, ResourceId};
@@ -167,7 +169,16 @@ impl Checker<'_> {
                     }
                     _ => false,
                 },
-                ("latency" | "offset" | "step", _) => false,
+                ("interval", FuncAttr::Int(n)) => (1..=control::MAX_INTERVAL).contains(n),
+                ("reset_level", FuncAttr::Int(n)) => *n <= 1,
+                ("valid_in" | "reset", FuncAttr::Str(s)) => f.params.iter().any(|p| p.name == *s && f.ty(p.value) == Type::BIT),
+                ("phase" | "late", FuncAttr::Str(s)) => f.params.iter().any(|p| p.name == *s),
+                ("ready" | "valid_out", FuncAttr::Str(s)) => {
+                    f.results.iter().any(|p| p.name == *s && f.ty(p.value) == Type::BIT)
+                }
+                ("now", FuncAttr::Str(s)) => f.results.iter().any(|p| p.name == *s),
+                ("latency" | "offset" | "step" | "interval" | "reset_level", _) => false,
+                (name, _) if control::INPUTS.contains(&name) || control::RESULTS.contains(&name) => false,
                 _ => true,
             };
             if !fine {
@@ -228,12 +239,20 @@ impl Checker<'_> {
     fn latency(&mut self) {
         let f = self.f;
         let Some(FuncAttr::Int(latency)) = f.attr("latency") else { return };
+        let control = Control::of(f);
+        if control.as_ref().is_some_and(|c| c.interval > 1) {
+            if let Err(why) = control::data_path(f) {
+                self.func_error(&UNSETTLED, why.message);
+            }
+            return;
+        }
+        let carries = |param: usize| control.as_ref().is_none_or(|c| c.is_data(f, param));
         let Ok(order) = schedule(f, true) else {
             self.func_error(&UNBALANCED, "a design with feedback has no single latency");
             return;
         };
         let mut depth: Vec<Option<u64>> = vec![None; f.value_count()];
-        for port in &f.params {
+        for (_, port) in f.params.iter().enumerate().filter(|(i, _)| carries(*i)) {
             depth[port.value.index()] = Some(0);
         }
         for id in order {

@@ -9,7 +9,9 @@
 //! 4. each output still open gets a solver and a larger budget.
 //!
 //! Budgets count conflicts, not seconds, so the verdict is the same on every machine. Pipelines are compared with their
-//! registers as wires ([`blast`] says why that is enough); two pipelines of different latency are different.
+//! registers as wires ([`blast`] says why that is enough); two pipelines of different latency are different. Of a design with a
+//! handshake, or of several cycles a sample, what is compared is what it computes over its data ports
+//! ([`blc_ir::control::data_path`], which also shows that samples do not mix); its latency is told by the handshake.
 
 mod blast;
 mod certificate;
@@ -24,11 +26,12 @@ mod table;
 mod window;
 mod words;
 
+use blc_ir::control::{Control, data_path};
 use blc_ir::diag::Result;
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::order::is_register;
 use blc_ir::verify::verify_func;
-use blc_ir::{Diagnostic, Elem, Func, Type};
+use blc_ir::{Diagnostic, Elem, Func, Level, Type};
 
 use crate::codes::EQUIV_LATENCY;
 use crate::quantize::dequantize;
@@ -107,6 +110,11 @@ pub struct Outcome {
 /// # Errors
 /// Their ports do not match, one is no function of its inputs (feedback, an op from outside), or they are too large.
 pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
+    if let Some([f, g]) = data_paths([a, b])? {
+        let mut outcome = compare(Side { f: &f, ..a }, Side { f: &g, ..b }, options)?;
+        outcome.assumptions.insert(0, "a sample is held, valid, until it is taken; results count when they are valid".into());
+        return Ok(outcome);
+    }
     let mut assumptions = vec![pipeline(a)?, pipeline(b)?];
     let ports = Ports::new(a, b)?;
     assumptions.extend(match &ports.real {
@@ -162,6 +170,25 @@ pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
     let proof = sweep.proof.take().filter(|_| verdict == Verdict::Proved);
     let certificate = proof.map(|proof| Certificate::new(&g, &pairs, trusted, proof));
     Ok(Outcome { verdict, outputs: pairs.len(), effort: sweep.effort, assumptions, certificate })
+}
+
+/// Both over their data ports alone, where one has other ports than the other, or is hardware with such.
+///
+/// # Errors
+/// One does not verify, or its samples mix.
+pub(crate) fn data_paths(sides: [Side<'_>; 2]) -> Result<Option<[Func; 2]>> {
+    let [a, b] = sides.map(|side| Control::of(side.f));
+    let hardware = sides.iter().any(|side| side.f.level() == Level::Hw);
+    if a == b && (a.is_none() || !hardware) {
+        return Ok(None);
+    }
+    let path = |side: Side<'_>| -> Result<Func> {
+        if let Some(error) = verify_func(side.module, side.f).into_iter().find(Diagnostic::is_error) {
+            return Err(Box::new(error));
+        }
+        Ok(data_path(side.f)?.unwrap_or_else(|| side.f.clone()))
+    };
+    Ok(Some([path(sides[0])?, path(sides[1])?]))
 }
 
 /// Proves what can be; gives the outputs that stay open. `trusted` gets the pairs that algebra proved.

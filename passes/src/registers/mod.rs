@@ -5,13 +5,16 @@
 //! is one, and in the head one ends after `head_levels` tables or a carry chain. With `stages`, `levels`, `period` or
 //! `latency` the whole graph is cut where that takes the fewest registers ([`earliest`], [`retime`]). A value made in stage
 //! `s` and read in stage `t` goes through `t - s` registers, shared by all that read it; results are registered at the end
-//! of the last stage, inputs enter the first stage as they are, constants need no registers.
+//! of the last stage, inputs enter the first stage as they are unless `inputs` asks for registers there, constants need no
+//! registers. `valid` and `reset` add a handshake, and one step of several cycles becomes the whole ([`control`]).
 
 mod closure;
+mod control;
 mod earliest;
 mod layers;
 mod retime;
 
+use blc_ir::control::Control;
 use blc_ir::{Diagnostic, Func, FuncAttr, FuncKind, Level, LocId, OpId, OpKind, Type, Value};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -53,6 +56,14 @@ pub struct Options {
     pub head_levels: u32,
     /// Whether all that a carry chain makes goes into registers, as `lower-head{registered=true}` counts on.
     pub chains: bool,
+    /// A register behind each input; a stage more.
+    pub inputs: bool,
+    /// A register before each output, without stages too.
+    pub outputs: bool,
+    /// A bit beside the data that says whether it is there, in and out.
+    pub valid: bool,
+    /// An input that resets the handshake, while it is 1 (`true`) or 0, at the clock's edge.
+    pub reset: Option<bool>,
     /// See [`Times`], as are those below.
     pub lut: f64,
     /// ns.
@@ -83,6 +94,10 @@ impl Default for Options {
             latency: None,
             head_levels: 3,
             chains: false,
+            inputs: false,
+            outputs: false,
+            valid: false,
+            reset: None,
             lut,
             net,
             fanout,
@@ -117,8 +132,16 @@ impl PassSpec for Pipelining {
 impl Pass for Pipelining {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
         refuse(f)?;
+        if let Some(hoisted) = control::hoist(f)? {
+            *f = hoisted;
+        }
         let mut wires = Wires::new(f);
-        let schedule = schedule(f, &mut wires, &self.options)?;
+        let mut schedule = schedule(f, &mut wires, &self.options)?;
+        schedule.stages = schedule.stages.max(u32::from(self.options.outputs));
+        if self.options.inputs {
+            schedule.stages += 1;
+            schedule.stage.iter_mut().for_each(|stage| *stage += 1);
+        }
         let delays = Delays::new(f, &mut wires, &schedule);
         let registers = delays.total();
         if registers > MAX_REGISTERS {
@@ -127,7 +150,7 @@ impl Pass for Pipelining {
         }
         cx.fact("stages", schedule.stages.into());
         cx.fact("registers", registers);
-        let new = Build::new(f, &schedule).finish(&mut wires)?;
+        let new = Build::new(f, &schedule, &self.options).finish(&mut wires)?;
         *f = new;
         Ok(Changed::Yes)
     }
@@ -279,19 +302,20 @@ struct Delays(FxHashMap<Source, u32>);
 impl Delays {
     fn new(f: &Func, wires: &mut Wires<'_>, schedule: &Schedule) -> Self {
         let mut delays: FxHashMap<Source, u32> = FxHashMap::default();
-        let mut note = |source: Source, stage: u32| {
-            let delay = stage.saturating_sub(schedule.of(source));
+        let mut note = |(source, cycles): (Source, u32), stage: u32| {
+            let delay = stage.saturating_sub(schedule.of(source)) + cycles;
             if delay > 0 && !matches!(source, Source::Const(_)) {
                 let most = delays.entry(source).or_default();
                 *most = delay.max(*most);
             }
         };
         for (id, op) in f.ops().filter(|(_, op)| is_logic(op.kind)) {
-            op.operands.iter().for_each(|&v| note(wires.source(v, 0), schedule.stage[id.index()]));
+            op.operands.iter().for_each(|&v| note(wires.delayed(v, 0), schedule.stage[id.index()]));
         }
-        for port in &f.results {
+        let control = Control::of(f).unwrap_or_default();
+        for (_, port) in f.results.iter().enumerate().filter(|(i, _)| control.is_data_result(*i)) {
             for bit in 0..f.ty(port.value).total_bits() {
-                note(wires.source(port.value, bit), schedule.stages + 1);
+                note(wires.delayed(port.value, bit), schedule.stages + 1);
             }
         }
         Self(delays)
@@ -310,16 +334,31 @@ struct Build<'a> {
     params: Vec<Value>,
     /// A bit after so many registers.
     known: FxHashMap<(Source, u32), Value>,
+    handshake: control::Handshake,
 }
 
 impl<'a> Build<'a> {
-    fn new(old: &'a Func, schedule: &'a Schedule) -> Self {
+    fn new(old: &'a Func, schedule: &'a Schedule, options: &Options) -> Self {
         let mut new = old.new_like();
         new.kind = FuncKind::HwModule;
-        new.set_attr("latency", FuncAttr::Int(schedule.stages.into()));
-        let clock = (schedule.stages > 0).then(|| new.add_param(clock_name(old), Type::CLOCK));
-        let params = old.params.iter().map(|p| new.add_param(p.name.clone(), old.ty(p.value))).collect();
-        Self { old, new, schedule, clock, params, known: FxHashMap::default() }
+        let control = Control::of(old).unwrap_or(Control { interval: 1, ..Control::default() });
+        new.set_attr("latency", FuncAttr::Int(u64::from(schedule.stages) + control.interval - 1));
+        let clocked = schedule.stages > 0 || control.interval > 1;
+        let clock = clocked.then(|| new.add_param(free_name(old, "clk"), Type::CLOCK));
+        let data = |i: usize| control.is_data(old, i);
+        let mut params: Vec<Value> = Vec::with_capacity(old.params.len());
+        for (_, port) in old.params.iter().enumerate().filter(|(i, _)| data(*i)) {
+            params.push(new.add_param(port.name.clone(), old.ty(port.value)));
+        }
+        let handshake = control::Handshake::new(&mut new, old, &control, options, clock);
+        // What is no data is the counter's.
+        let mut next = params.into_iter();
+        let params = (0..old.params.len()).map(|i| match (data(i), handshake.phase) {
+            (false, Some(phase)) => phase,
+            _ => next.next().unwrap_or(Value(0)),
+        });
+        let params = params.collect();
+        Self { old, new, schedule, clock, params, known: FxHashMap::default(), handshake }
     }
 
     fn finish(mut self, wires: &mut Wires<'_>) -> Result<Func, Abort> {
@@ -331,7 +370,7 @@ impl<'a> Build<'a> {
             }
             operands.clear();
             for &v in op.operands {
-                operands.push(self.bit(wires.source(v, 0), self.schedule.stage[id.index()], op.loc));
+                operands.push(self.bit(wires.delayed(v, 0), self.schedule.stage[id.index()], op.loc));
             }
             let types: SmallVec<[Type; 8]> = op.results().map(|_| Type::BIT).collect();
             let new = self.new.push(op.kind, &operands, &types, op.loc);
@@ -342,7 +381,8 @@ impl<'a> Build<'a> {
                 self.known.insert((Source::Op(id, i as u32), 0), value);
             }
         }
-        for port in &old.results {
+        let control = Control::of(old).unwrap_or_default();
+        for (_, port) in old.results.iter().enumerate().filter(|(i, _)| control.is_data_result(*i)) {
             if old.params.iter().any(|p| p.name == port.name) {
                 let text = format!("%{} is the name of an input and of an output", port.name);
                 return Err(Box::new(Diagnostic::error(&PORT_CLASH, text).help("rename one of them")));
@@ -350,6 +390,7 @@ impl<'a> Build<'a> {
             let value = self.result(port.value, wires);
             self.new.add_result(port.name.clone(), value);
         }
+        self.handshake.finish(&mut self.new, old, self.schedule.stages, self.clock);
         Ok(self.new)
     }
 
@@ -357,9 +398,9 @@ impl<'a> Build<'a> {
         let end = self.schedule.stages + 1;
         let ty = self.old.ty(old);
         if ty == Type::BIT {
-            return self.bit(wires.source(old, 0), end, LocId::UNKNOWN);
+            return self.bit(wires.delayed(old, 0), end, LocId::UNKNOWN);
         }
-        let bits: Vec<Source> = (0..ty.total_bits()).map(|bit| wires.source(old, bit)).collect();
+        let bits: Vec<(Source, u32)> = (0..ty.total_bits()).map(|bit| wires.delayed(old, bit)).collect();
         if let (1, Some(param)) = (end, self.whole_param(&bits, ty)) {
             return param;
         }
@@ -368,18 +409,19 @@ impl<'a> Build<'a> {
     }
 
     /// The parameter that the bits are, all and in order.
-    fn whole_param(&self, bits: &[Source], ty: Type) -> Option<Value> {
-        let Some(&Source::Param(param, 0)) = bits.first() else { return None };
-        let in_order = bits.iter().zip(0..).all(|(&bit, i)| bit == Source::Param(param, i));
+    fn whole_param(&self, bits: &[(Source, u32)], ty: Type) -> Option<Value> {
+        let Some(&(Source::Param(param, 0), 0)) = bits.first() else { return None };
+        let in_order = bits.iter().zip(0..).all(|(&bit, i)| bit == (Source::Param(param, i), 0));
         Some(self.params[param as usize]).filter(|&v| in_order && self.new.ty(v) == ty)
     }
 
-    /// A bit as it is in a stage; in the stage after the last, as it leaves. `loc` is for registers of inputs.
-    fn bit(&mut self, source: Source, stage: u32, loc: LocId) -> Value {
+    /// A bit of so many cycles before as it is in a stage; in the stage after the last, as it leaves. `loc` is for registers
+    /// of inputs.
+    fn bit(&mut self, (source, cycles): (Source, u32), stage: u32, loc: LocId) -> Value {
         let first = self.schedule.of(source);
         let delay = match source {
             Source::Const(_) => 0,
-            _ => stage.saturating_sub(first),
+            _ => stage.saturating_sub(first) + cycles,
         };
         // The longest chain there is, then the registers that it lacks.
         let mut at = delay;
@@ -396,7 +438,9 @@ impl<'a> Build<'a> {
         };
         while at < delay {
             let Some(clock) = self.clock else { break };
-            value = self.new.reg(value, clock, first + at, loc);
+            // What waits for later cycles ends no stage of its own.
+            let stage = (first + at).min(self.schedule.stages);
+            value = self.new.reg(value, clock, stage, loc);
             at += 1;
             self.known.insert((source, at), value);
         }
@@ -421,11 +465,11 @@ impl<'a> Build<'a> {
     }
 }
 
-/// `clk`, or that with a number where it is taken.
-fn clock_name(f: &Func) -> String {
+/// A name, or that with a number where a port or value has it.
+pub(crate) fn free_name(f: &Func, wish: &str) -> String {
     let ports = f.params.iter().chain(&f.results).map(|p| p.name.as_str());
     let values = f.ops().filter_map(|(_, op)| f.name_of(op.result()));
     let taken: rustc_hash::FxHashSet<&str> = ports.chain(values).collect();
-    let mut names = std::iter::once("clk".to_string()).chain((1..).map(|n| format!("clk_{n}")));
+    let mut names = std::iter::once(wish.to_string()).chain((1..).map(|n| format!("{wish}_{n}")));
     names.find(|n| !taken.contains(n.as_str())).unwrap_or_default()
 }

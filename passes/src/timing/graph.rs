@@ -1,5 +1,6 @@
 //! The tables and primitives of a function with the delays between them.
 
+use blc_ir::control::Control;
 use blc_ir::order::is_register;
 use blc_ir::{Func, OpId, OpKind};
 use rustc_hash::FxHashMap;
@@ -66,7 +67,9 @@ impl Graph {
             }
             graph.first[id.index() + 1] = graph.pins.len() as u32;
         }
-        for port in &f.results {
+        // What waits for later cycles ends where it is read.
+        let now = Control::of(f).and_then(|control| control.step).map(|[.., now]| now);
+        for (_, port) in f.results.iter().enumerate().filter(|(i, _)| Some(*i) != now) {
             for bit in 0..f.ty(port.value).total_bits() {
                 let source = wires.source(port.value, bit);
                 graph.read(source);

@@ -1,0 +1,196 @@
+//! `iterate` and the handshake of `pipeline`: samples come and go at random, and each gives what the function says, once.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::VecDeque;
+
+use blc_ir::control::{Control, data_path};
+use blc_ir::eval::{Evaluator, Machine, Val};
+use blc_ir::{Func, FuncKind, LocId, Module, OpKind, Type, Value};
+use blc_passes::equiv::{self, Options, Side, Verdict};
+use common::{Rng, module_of, run, try_run};
+
+/// A layer of tables, `groups` sums of four of them, and the largest.
+fn net(groups: usize) -> Module {
+    let mut f = Func::new("net", FuncKind::Func);
+    let n = 4 * groups;
+    let x = f.add_param("x", Type::bits(n));
+    let bits: Vec<Value> = (0..n).map(|i| f.extract(x, i, Type::BIT, LocId::UNKNOWN)).collect();
+    let layer: Vec<Value> = (0..n)
+        .map(|i| {
+            let loc = f.locs.neuron("layer0", i as u32);
+            f.lut(0x9e37_79b9 >> (i % 8) & 0xff, &[bits[i], bits[(7 * i + 3) % n], bits[(3 * i + 5) % n]], loc)
+        })
+        .collect();
+    let head = f.locs.layer(blc_ir::loc::HEAD);
+    let sums: Vec<Value> = layer.chunks(4).map(|group| f.sum(group, 3, head)).collect();
+    let class = f.word_argmax(&sums, head);
+    let score = f.pack(&sums, Type::array(blc_ir::Elem::Word(3), &[groups]).unwrap(), LocId::UNKNOWN);
+    f.add_result("class", class);
+    f.add_result("score", score);
+    module_of(f)
+}
+
+/// Sends samples with random pauses, each held until it is taken, resets now and then; results come in order, once each.
+fn stream(before: &Module, after: &Module, seed: u64) {
+    let (plain, f) = (&before.funcs[0], &after.funcs[0]);
+    let control = Control::of(f).unwrap();
+    let mut reference = Evaluator::new(before, plain).unwrap();
+    let mut machine = Machine::new(after, f).unwrap();
+    let rng = &mut Rng(seed);
+    let inputs: Vec<usize> = (0..f.params.len()).filter(|&i| f.ty(f.params[i].value) != Type::CLOCK).collect();
+    let mut under_way: VecDeque<(u64, Vec<Val>)> = VecDeque::new();
+    let mut sample: Option<Val> = None;
+    let (mut taken, mut seen, mut held, mut quiet) = (0, 0, 0, 0);
+    for cycle in 0..600u64 {
+        let resets = control.reset.is_some() && cycle % 97 == 50;
+        if sample.is_none() && rng.next() % 3 > 0 {
+            sample = Some(rng.val(plain.ty(plain.params[0].value)));
+            held = 0;
+        }
+        let values: Vec<Val> = inputs
+            .iter()
+            .map(|&i| match i {
+                _ if control.valid_in == Some(i) => Val::bit(sample.is_some()),
+                _ if control.reset.is_some_and(|(at, _)| at == i) => Val::bit(control.reset.unwrap().1 == resets),
+                _ => sample.clone().unwrap_or_else(|| rng.val(f.ty(f.params[i].value))),
+            })
+            .collect();
+        let outputs = machine.step(&values).unwrap();
+        held += u64::from(sample.is_some());
+        let says = |at: Option<usize>| at.map(|at| outputs[at] == Val::bit(true));
+        let ready = says(control.ready).unwrap_or(sample.is_some());
+        assert_eq!(ready, sample.is_some() && held == control.interval);
+        if ready {
+            let expected = reference.run(&[sample.take().unwrap()]).unwrap();
+            under_way.push_back((cycle + f.latency() - (control.interval - 1), expected));
+            taken += 1;
+        }
+        if says(control.valid_out).unwrap() {
+            let (due, expected) = under_way.pop_front().expect("a result of no sample");
+            let data: Vec<Val> =
+                (0..outputs.len()).filter(|&i| control.is_data_result(i)).map(|i| outputs[i].clone()).collect();
+            assert_eq!((due, expected), (cycle, data));
+            seen += 1;
+        }
+        assert!(under_way.front().is_none_or(|(due, _)| *due > cycle), "a result is missing");
+        if resets {
+            // Whatever is under way is gone, and a sample that waits begins anew.
+            under_way.clear();
+            (held, quiet) = (0, quiet + 1);
+        }
+    }
+    assert!(taken > 20 && seen > 15 && (control.reset.is_none() || quiet > 3), "{taken} {seen} {quiet}");
+}
+
+fn prove(before: &Module, after: &Module) -> Verdict {
+    let side = |module| Side { module, f: &module.funcs[0] };
+    equiv::compare(side(before), side(after), &Options::default()).unwrap().verdict
+}
+
+#[test]
+fn sums_share_adders_over_any_number_of_cycles() {
+    for (groups, interval) in [(2, 2), (5, 2), (5, 3), (5, 4), (5, 5), (9, 8)] {
+        for registers in ["stages=0", "stages=1", "stages=4", "head_levels=1", "levels=1", "stages=2,inputs=true", "stages=3,reset=true", "stages=2,reset=false"]
+        {
+            let before = net(groups);
+            let mut after = before.clone();
+            let passes = format!("iterate{{interval={interval}}},fold,lower-head,cover{{k=4}},fold,pipeline{{{registers}}},dce");
+            run(&mut after, &passes);
+            assert_eq!(prove(&before, &after), Verdict::Proved, "{groups} {interval} {registers}");
+            stream(&before, &after, groups as u64 * interval);
+        }
+    }
+}
+
+#[test]
+fn carry_chains_and_pairs_iterate_too() {
+    let before = net(5);
+    for registers in ["", "{stages=6,reset=true}", "{stages=0}"] {
+        let mut after = before.clone();
+        let passes = format!(
+            "iterate{{interval=5}},fold,lower-head{{carry=true}},cover{{k=6,sites=true}},fold,muxes{{k=6}},pipeline{registers},to-xc7,dce"
+        );
+        run(&mut after, &passes);
+        assert_eq!(prove(&before, &after), Verdict::Proved);
+        stream(&before, &after, 7);
+    }
+}
+
+#[test]
+fn a_valid_bit_goes_beside_the_data() {
+    for options in ["stages=3,valid=true", "stages=2,valid=true,reset=true", "stages=1,valid=true,reset=false,inputs=true"] {
+        let before = net(3);
+        let mut after = before.clone();
+        run(&mut after, &format!("lower-head,cover{{k=6}},pipeline{{{options}}},dce"));
+        assert_eq!(prove(&before, &after), Verdict::Proved);
+        stream(&before, &after, 3);
+    }
+}
+
+#[test]
+fn registers_at_inputs_and_outputs_on_request() {
+    for (options, latency) in [
+        ("stages=0", 0),
+        ("stages=0,inputs=true", 1),
+        ("stages=0,outputs=true", 1),
+        ("stages=0,inputs=true,outputs=true", 2),
+        ("stages=3,inputs=true,outputs=true", 4),
+    ] {
+        let before = net(3);
+        let mut after = before.clone();
+        run(&mut after, &format!("lower-head,cover{{k=6}},pipeline{{{options}}},dce"));
+        let f = &after.funcs[0];
+        assert_eq!(f.latency(), latency, "{options}");
+        let registers = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Reg { stage: 1, .. })).count();
+        match options {
+            "stages=0,outputs=true" => assert_eq!(registers, 2 + 9),
+            "stages=0,inputs=true" => assert_eq!(registers, 12),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn samples_that_mix_are_refused() {
+    let before = net(5);
+    let mut after = before.clone();
+    run(&mut after, "iterate{interval=5},fold,lower-head,cover{k=6},fold,pipeline{stages=2},dce");
+    let f = &mut after.funcs[0];
+    for (wrong, why) in [("latency", 4), ("interval", 4)] {
+        let mut g = f.clone();
+        g.set_attr(wrong, blc_ir::FuncAttr::Int(why));
+        let found = data_path(&g).map(|f| f.is_some());
+        assert_eq!(found.err().map(|e| e.code.id), Some("BL0216"), "{wrong}");
+    }
+    let counter = f.op_ids().find(|&id| matches!(f.op(id).kind, OpKind::Reg { stage: 0, .. })).unwrap();
+    f.set_kind(counter, OpKind::Reg { stage: 0, init: true });
+    assert_eq!(data_path(f).map(|f| f.is_some()).unwrap_err().code.id, "BL0216");
+}
+
+#[test]
+fn a_flipped_bit_is_seen() {
+    let before = net(5);
+    let mut after = before.clone();
+    run(&mut after, "iterate{interval=5},fold,lower-head,cover{k=6},fold,pipeline{stages=2},dce");
+    let f = &mut after.funcs[0];
+    let found = f.ops().find_map(|(id, op)| match op.kind {
+        OpKind::Lut { table } if f.locs.first_layer(op.loc) == Some("layer0") => Some((id, table)),
+        _ => None,
+    });
+    let (id, table) = found.unwrap();
+    f.set_kind(id, OpKind::Lut { table: table ^ 1 });
+    assert!(matches!(prove(&before, &after), Verdict::Refuted(_)));
+}
+
+#[test]
+fn too_few_sums_are_refused() {
+    for (groups, interval) in [(3, 4), (3, 1), (3, 0)] {
+        let mut module = net(groups);
+        let failure = try_run(&mut module, &format!("iterate{{interval={interval}}}")).unwrap_err();
+        assert_eq!(failure.errors[0].code.id, "BL2130");
+    }
+    let failure = try_run(&mut net(4), "iterate,iterate").unwrap_err();
+    assert_eq!(failure.errors[0].code.id, "BL2130");
+}
