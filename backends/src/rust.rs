@@ -10,8 +10,8 @@ use blc_ir::{Module, Result};
 use crate::emit::{Options, VERSION, plain, top};
 use crate::expr::Expr;
 use crate::names::design_name;
-use crate::sim::{Program, data_path};
 use crate::sim::schedule::{Registers, Schedule, Slot, UNUSED};
+use crate::sim::{Program, data_path};
 
 /// Statements of a function.
 const STATEMENTS: usize = 250;

@@ -4,8 +4,8 @@
 //! it took is not, and stands apart in `timing.json`; `blc report --json` gives both as one object.
 
 use blc_backends::sim::Program;
-use blc_ir::diag::Diagnostic;
 use blc_ir::control::Control;
+use blc_ir::diag::Diagnostic;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module, OpKind, Type};
 use blc_passes::count::{Area, count};
@@ -254,7 +254,13 @@ impl Report {
             fanout: timing::fanout(f),
             by_part: Parts { encoder, logic, head },
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
-            assumptions: assumptions(input.kind, (latency_cycles, interval), quantisation.as_ref(), approximate.is_empty(), &speed),
+            assumptions: assumptions(
+                input.kind,
+                (latency_cycles, interval),
+                quantisation.as_ref(),
+                approximate.is_empty(),
+                &speed,
+            ),
             speed,
             approximate: (!approximate.is_empty()).then_some(approximate),
             quantisation,
@@ -372,7 +378,8 @@ fn assumptions(
         speed.grade, speed.spread_percent
     )];
     if latency_cycles.is_some_and(|n| n > 0) {
-        let every = if interval == 1 { "cycle".to_owned() } else { format!("{interval} cycles, held until it is taken") };
+        let every =
+            if interval == 1 { "cycle".to_owned() } else { format!("{interval} cycles, held until it is taken") };
         all.push(format!("a new sample every {every}; registers of data start at 0 and have no reset"));
     }
     if let Some(q) = quantisation {

@@ -107,7 +107,8 @@ pub fn data_path(f: &Func) -> Result<Option<Func>> {
     if cycles.saturating_mul(f.op_count() as u64 + 1) > MAX_WORK {
         return Err(unsettled(format!("{cycles} cycles of so large a design are too many to follow")));
     }
-    let mut unroll = Unroll::new(f).map_err(|op| unsettled(format!("`{op}` cannot be followed from cycle to cycle")))?;
+    let mut unroll =
+        Unroll::new(f).map_err(|op| unsettled(format!("`{op}` cannot be followed from cycle to cycle")))?;
     let data: Vec<Option<Bits>> = (0..f.params.len())
         .map(|i| control.is_data(f, i).then(|| unroll.param(f.params[i].name.clone(), f.ty(f.params[i].value))))
         .collect();

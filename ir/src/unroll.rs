@@ -142,7 +142,9 @@ impl<'a> Unroll<'a> {
         self.bits[out.index()] = match op.kind {
             OpKind::Lut { table } | OpKind::Xc7Lut6 { init: table } => one(self.lut(table, &pins, op.loc)),
             OpKind::LutWide { table } => one(self.wide(old.table(table), &pins, op.loc)),
-            OpKind::Const { value } => (0..ty.total_bits()).map(|b| Bit::Known(b < 64 && value >> b & 1 == 1)).collect(),
+            OpKind::Const { value } => {
+                (0..ty.total_bits()).map(|b| Bit::Known(b < 64 && value >> b & 1 == 1)).collect()
+            }
             OpKind::Extract { offset } => {
                 let from = offset as usize;
                 self.bits[op.operands[0].index()][from..from + ty.total_bits()].into()

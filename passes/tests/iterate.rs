@@ -92,11 +92,20 @@ fn prove(before: &Module, after: &Module) -> Verdict {
 #[test]
 fn sums_share_adders_over_any_number_of_cycles() {
     for (groups, interval) in [(2, 2), (5, 2), (5, 3), (5, 4), (5, 5), (9, 8)] {
-        for registers in ["stages=0", "stages=1", "stages=4", "head_levels=1", "levels=1", "stages=2,inputs=true", "stages=3,reset=true", "stages=2,reset=false"]
-        {
+        for registers in [
+            "stages=0",
+            "stages=1",
+            "stages=4",
+            "head_levels=1",
+            "levels=1",
+            "stages=2,inputs=true",
+            "stages=3,reset=true",
+            "stages=2,reset=false",
+        ] {
             let before = net(groups);
             let mut after = before.clone();
-            let passes = format!("iterate{{interval={interval}}},fold,lower-head,cover{{k=4}},fold,pipeline{{{registers}}},dce");
+            let passes =
+                format!("iterate{{interval={interval}}},fold,lower-head,cover{{k=4}},fold,pipeline{{{registers}}},dce");
             run(&mut after, &passes);
             assert_eq!(prove(&before, &after), Verdict::Proved, "{groups} {interval} {registers}");
             stream(&before, &after, groups as u64 * interval);
@@ -120,7 +129,9 @@ fn carry_chains_and_pairs_iterate_too() {
 
 #[test]
 fn a_valid_bit_goes_beside_the_data() {
-    for options in ["stages=3,valid=true", "stages=2,valid=true,reset=true", "stages=1,valid=true,reset=false,inputs=true"] {
+    for options in
+        ["stages=3,valid=true", "stages=2,valid=true,reset=true", "stages=1,valid=true,reset=false,inputs=true"]
+    {
         let before = net(3);
         let mut after = before.clone();
         run(&mut after, &format!("lower-head,cover{{k=6}},pipeline{{{options}}},dce"));

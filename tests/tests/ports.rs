@@ -43,7 +43,11 @@ fn every_target_has_every_port() {
     for (i, target) in ["xc7", "xcup", "ecp5", "ice40", "gowin", "lut4"].into_iter().enumerate() {
         for options in [OPTIONS[i], OPTIONS[(i + 3) % 6]] {
             let dir = tempdir().expect("a folder");
-            compile(&golden(), dir.path(), &[&["--target", target, "--emit", "verilog,json,project"], options].concat());
+            compile(
+                &golden(),
+                dir.path(),
+                &[&["--target", target, "--emit", "verilog,json,project"], options].concat(),
+            );
             let model = match target {
                 "xc7" | "xcup" => Some("xc7_sim.v".to_owned()),
                 "lut4" => None,

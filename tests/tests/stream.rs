@@ -232,7 +232,10 @@ fn samples_of_several_cycles_stream_too() {
         compile(&golden(), dir.path(), &[&["--target", "lut6", "--emit", "verilog,axis"], options].concat());
         let module = design(dir.path());
         let results = if options.contains(&"--no-scores") { 1 } else { 2 };
-        let vector = |(inputs, outputs): &(Vec<_>, Vec<_>)| Vector { inputs: inputs.clone(), outputs: outputs[..results].to_vec() };
+        let vector = |(inputs, outputs): &(Vec<_>, Vec<_>)| Vector {
+            inputs: inputs.clone(),
+            outputs: outputs[..results].to_vec(),
+        };
         let vectors: Vec<Vector> = samples.iter().take(200).map(vector).collect();
         fs::write(dir.path().join("all.hex"), hex_vectors(&module, &vectors).expect("vectors")).expect("written");
         let f = module.top().expect("a design");
@@ -247,6 +250,10 @@ fn samples_of_several_cycles_stream_too() {
         let said = tool(dir.path(), "vvp", &["-n", "bench"]);
         assert!(said.contains("PASS 1500 samples"), "{options:?}: {said}");
         let lint = ["--lint-only", "-Wall", "--top-module", "digits_axis", "digits_axis.v", "digits.v"];
-        tool(dir.path(), "verilator", &[&lint[..], &["-Wno-MULTITOP", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY"]].concat());
+        tool(
+            dir.path(),
+            "verilator",
+            &[&lint[..], &["-Wno-MULTITOP", "-Wno-DECLFILENAME", "-Wno-PINCONNECTEMPTY"]].concat(),
+        );
     }
 }

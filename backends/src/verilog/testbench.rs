@@ -230,7 +230,9 @@ fn handshake(control: &Control) -> [String; 3] {
     }
     let mut check = |wire: &str, wanted: &str| {
         each += &format!("      if ({wire} !== ({wanted})) begin\n        wrong = wrong + 1;\n");
-        each += &format!("        if (wrong <= {MAX_MISMATCHES}) $display(\"cycle %0d: {wire} is %b\", cycle, {wire});\n      end\n");
+        each += &format!(
+            "        if (wrong <= {MAX_MISMATCHES}) $display(\"cycle %0d: {wire} is %b\", cycle, {wire});\n      end\n"
+        );
     };
     if control.ready.is_some() {
         check("taken", "valid && cycle % INTERVAL == INTERVAL - 1");

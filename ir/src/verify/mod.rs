@@ -171,7 +171,9 @@ impl Checker<'_> {
                 },
                 ("interval", FuncAttr::Int(n)) => (1..=control::MAX_INTERVAL).contains(n),
                 ("reset_level", FuncAttr::Int(n)) => *n <= 1,
-                ("valid_in" | "reset", FuncAttr::Str(s)) => f.params.iter().any(|p| p.name == *s && f.ty(p.value) == Type::BIT),
+                ("valid_in" | "reset", FuncAttr::Str(s)) => {
+                    f.params.iter().any(|p| p.name == *s && f.ty(p.value) == Type::BIT)
+                }
                 ("phase" | "late", FuncAttr::Str(s)) => f.params.iter().any(|p| p.name == *s),
                 ("ready" | "valid_out", FuncAttr::Str(s)) => {
                     f.results.iter().any(|p| p.name == *s && f.ty(p.value) == Type::BIT)

@@ -112,7 +112,9 @@ pub struct Outcome {
 pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
     if let Some([f, g]) = data_paths([a, b])? {
         let mut outcome = compare(Side { f: &f, ..a }, Side { f: &g, ..b }, options)?;
-        outcome.assumptions.insert(0, "a sample is held, valid, until it is taken; results count when they are valid".into());
+        outcome
+            .assumptions
+            .insert(0, "a sample is held, valid, until it is taken; results count when they are valid".into());
         return Ok(outcome);
     }
     let mut assumptions = vec![pipeline(a)?, pipeline(b)?];
