@@ -45,7 +45,7 @@ fn stream(before: &Module, after: &Module, seed: u64) {
     let (mut taken, mut seen, mut held, mut quiet) = (0, 0, 0, 0);
     for cycle in 0..600u64 {
         let resets = control.reset.is_some() && cycle % 97 == 50;
-        if sample.is_none() && rng.next() % 3 > 0 {
+        if sample.is_none() && !rng.next().is_multiple_of(3) {
             sample = Some(rng.val(plain.ty(plain.params[0].value)));
             held = 0;
         }

@@ -134,7 +134,7 @@ pub struct Simulator<'a> {
 
 enum Kind<'a> {
     Batch(Box<Batch>, Engine),
-    Reference(Reference<'a>),
+    Reference(Box<Reference<'a>>),
 }
 
 impl<'a> Simulator<'a> {
@@ -189,7 +189,7 @@ impl<'a> Simulator<'a> {
         let reference = Reference::of(module, f)?;
         let (inputs, outputs) = (reference.inputs().clone(), reference.outputs().clone());
         let takes_reals = reference.takes_reals();
-        Ok(Self { kind: Kind::Reference(reference), inputs, outputs, latency, takes_reals, note })
+        Ok(Self { kind: Kind::Reference(Box::new(reference)), inputs, outputs, latency, takes_reals, note })
     }
 
     /// The engine that was chosen.
