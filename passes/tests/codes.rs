@@ -83,6 +83,7 @@ fn every_code_is_reached() {
         ("BL2111", module("", counting), "calibrate"),
         ("BL2112", gate(), "prune{budget=-1}"),
         ("BL2122", gate(), "rules"),
+        ("BL2130", gate(), "iterate"),
         ("BL2150", gate(), "cover{k=7}"),
         ("BL2151", gate(), "care{samples=0}"),
         ("BL2152", gate(), "resub{k=9}"),
