@@ -268,9 +268,16 @@ impl Builder<'_> {
                 continue;
             }
             let taken = (0..inputs.len()).map(|j| found[j].filter(|_| is_taken(j)).map(|(t, i, _)| (t, i)));
-            let cone =
+            let mut cone =
                 Cone { k, table: widen(table, inputs.len()), inputs, taken: taken.collect(), levels: levels.clone() };
-            let Some(tree) = cone.tree(&mut Vec::new(), level).filter(Tree::is_sound) else { continue };
+            let sound = cone.tree(&mut Vec::new(), level).filter(Tree::is_sound);
+            let Some(tree) = sound.or_else(|| {
+                // A multiplexer that would be read twice is read as a value.
+                cone.levels.fill(0);
+                cone.tree(&mut Vec::new(), level)
+            }) else {
+                continue;
+            };
             let before = own + found.iter().enumerate().filter(|(j, _)| is_taken(*j)).count() * 2;
             let gain = before as isize - 2 * tree.luts() as isize;
             if best.as_ref().is_none_or(|(g, ..)| gain > *g) {

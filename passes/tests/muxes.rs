@@ -76,6 +76,14 @@ proptest! {
     }
 }
 
+/// Found by the test above: a multiplexer that both halves of a LUT above it would keep.
+#[test]
+fn a_multiplexer_is_kept_once() {
+    let (f, _) = through(random_net(11886935899215411836, 9, 4, 19), "cover{k=2,muxes=true},muxes{k=2,sites=false}");
+    let luts = f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. }));
+    assert!(luts.map(|(_, op)| op.operands.len()).max() <= Some(2));
+}
+
 #[test]
 fn a_wide_table_takes_as_many_luts_as_it_must() {
     let mut rng = Rng(5);

@@ -141,18 +141,18 @@ impl Cut {
         if sign.count_ones() as usize > limit {
             return None;
         }
+        // Without branches on which comes next: what that is nobody can foretell.
         let mut leaves = [0; MAX];
-        let (a, b) = (self.leaves(), other.leaves());
+        let next = |cut: &Self, at: usize| if at < cut.size() { cut.leaves[at % MAX] } else { u32::MAX };
         let (mut i, mut j, mut n) = (0, 0, 0);
-        while i < a.len() || j < b.len() {
+        while i < self.size() || j < other.size() {
             if n == limit {
                 return None;
             }
-            let take_a = j == b.len() || i < a.len() && a[i] <= b[j];
-            let take_b = i == a.len() || j < b.len() && b[j] <= a[i];
-            leaves[n] = if take_a { a[i] } else { b[j] };
-            i += usize::from(take_a);
-            j += usize::from(take_b);
+            let (a, b) = (next(self, i), next(other, j));
+            leaves[n] = a.min(b);
+            i += usize::from(a <= b);
+            j += usize::from(b <= a);
             n += 1;
         }
         Some(Self { table: 0, leaves, sign, len: n as u8 })

@@ -147,8 +147,10 @@ impl<'a> Mapper<'a> {
                 self.sets.push([]);
                 continue;
             }
+            self.count_out(node, goal);
             self.candidates(node, goal, &mut joins, &mut candidates);
             let kept = self.keep(node, goal, &joins, &candidates);
+            self.take_back(0);
             self.choose(node, goal, kept[0].cut);
             self.sets.push(kept.iter().map(|c| c.cut));
         }
@@ -194,7 +196,7 @@ impl<'a> Mapper<'a> {
         for candidate in out.iter_mut() {
             candidate.key = self.key(node, goal, &candidate.cut);
         }
-        out.sort_by(|a, b| compare(&a.key, &b.key));
+        out.sort_unstable_by(|a, b| compare(&a.key, &b.key).then(a.join.cmp(&b.join)));
     }
 
     /// The best candidates with their tables, none of them within another.
@@ -237,8 +239,8 @@ impl<'a> Mapper<'a> {
         match goal {
             Goal::Depth => [late, arrival as f32, flow, size],
             Goal::Flow => [late, flow, arrival as f32, size],
-            Goal::Exact => [late, self.exact(node, cut), flow, size],
-            Goal::ExactDepth => [late, self.exact(node, cut), arrival as f32, size],
+            Goal::Exact => [late, self.exact(cut), flow, size],
+            Goal::ExactDepth => [late, self.exact(cut), arrival as f32, size],
         }
     }
 
@@ -264,18 +266,28 @@ impl<'a> Mapper<'a> {
         self.flow[n] = self.cut_flow(&cut) / self.estimate[n];
     }
 
-    /// The area that the cover gains by taking `cut` for `node`, counted without the node's present cut.
-    fn exact(&mut self, node: u32, cut: &Cut) -> f32 {
-        let mut area = self.add(cut, MAX_CONE);
-        if self.refs[node as usize] > 0 {
+    /// Counts a node's present cut out where exact areas are compared: they are then those of the rest with each cut.
+    fn count_out(&mut self, node: u32, goal: Goal) {
+        if matches!(goal, Goal::Exact | Goal::ExactDepth) && self.refs[node as usize] > 0 {
             let old = self.best[node as usize];
-            area -= self.remove(&old, MAX_CONE);
+            self.remove(&old, MAX_CONE);
         }
-        while let Some((leaf, added)) = self.trail.pop() {
+    }
+
+    /// The area that the cover gains by taking `cut` for a node whose present cut is counted out.
+    fn exact(&mut self, cut: &Cut) -> f32 {
+        let mark = self.trail.len();
+        let area = self.add(cut, MAX_CONE);
+        self.take_back(mark);
+        area
+    }
+
+    /// Takes back what was counted since `mark`.
+    fn take_back(&mut self, mark: usize) {
+        for (leaf, added) in self.trail.drain(mark..).rev() {
             let refs = &mut self.refs[leaf as usize];
             *refs = if added { *refs - 1 } else { *refs + 1 };
         }
-        area
     }
 
     /// Counts the uses that a cut adds, and those of the nodes newly needed; returns their area. Infinite where there are
@@ -301,9 +313,8 @@ impl<'a> Mapper<'a> {
         area
     }
 
-    /// The reverse of [`Mapper::add`]; stops counting at `limit`.
-    fn remove(&mut self, cut: &Cut, limit: usize) -> f32 {
-        let mut area = self.settings.areas[cut.size()];
+    /// The reverse of [`Mapper::add`]; goes no further than `limit` nodes.
+    fn remove(&mut self, cut: &Cut, limit: usize) {
         let mut visited = 0;
         self.stack.clear();
         self.stack.extend_from_slice(cut.leaves());
@@ -312,12 +323,9 @@ impl<'a> Mapper<'a> {
             self.refs[leaf as usize] -= 1;
             if self.refs[leaf as usize] == 0 && !self.net.is_leaf(leaf) && visited < limit {
                 visited += 1;
-                let below = &self.best[leaf as usize];
-                area += self.settings.areas[below.size()];
-                self.stack.extend_from_slice(below.leaves());
+                self.stack.extend_from_slice(self.best[leaf as usize].leaves());
             }
         }
-        area
     }
 
     /// Counts uses afresh, and from them the expected uses, arrivals, flows and required times.

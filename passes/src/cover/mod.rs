@@ -43,7 +43,7 @@ pub struct CoverOptions {
     pub slack: u32,
     /// Cuts kept of each node: 1 to 64.
     pub cuts: usize,
-    /// Work done at most after a first cover, in millions of nodes looked at.
+    /// Work done at most after a first cover, in one and a half millions of nodes looked at.
     pub effort: u32,
     /// Moves of simulated annealing for sites, for each node of the net; 0 for none.
     pub anneal: u32,

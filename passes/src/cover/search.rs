@@ -26,8 +26,11 @@ const SMALL: Areas = [0.0, 0.0, 1.0, 1.0, 1.4, 1.7, 2.0];
 /// Most covers that follow one another.
 const MAX_COVERS: usize = 8;
 
+/// Nodes looked at for one of `effort`.
+const NODES: u64 = 1_500_000;
+
 /// Covers that a way should have at least: where the budget is short, fewer ways are followed.
-const COVERS: usize = 4;
+const COVERS: usize = 2;
 
 /// Covers without gain after which a way ends: one for each order of decomposition.
 const MAX_STALE: usize = 2;
@@ -78,7 +81,7 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
         (_, true) => &[(wide, joined), (k, EVEN), (k, LINEAR)],
         _ => &[(k, EVEN), (k, LINEAR)],
     };
-    let budget = u64::from(options.effort) * 1_000_000;
+    let budget = u64::from(options.effort) * NODES;
     let one = (f.op_count() * ROUNDS.len() * COVERS).max(1) as u64;
     let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
     let budget = budget / ways.len() as u64;

@@ -34,6 +34,8 @@ pub struct Proof<'a> {
     logic: &'a Logic,
     solver: batsat::Solver<Limit>,
     vars: FxHashMap<u32, batsat::Var>,
+    /// Nodes of codes that the solver knows.
+    codes: Vec<(u32, u32, u32)>,
     conflicts: u64,
 }
 
@@ -41,10 +43,10 @@ impl<'a> Proof<'a> {
     /// Without nodes. Each question may take so many conflicts.
     pub fn new(logic: &'a Logic, conflicts: u64) -> Self {
         let solver = batsat::Solver::new(SolverOpts::default(), Limit::default());
-        Self { logic, solver, vars: FxHashMap::default(), conflicts }
+        Self { logic, solver, vars: FxHashMap::default(), codes: Vec::new(), conflicts }
     }
 
-    /// Tells the solver the `limit` nodes nearest below `nodes`, and themselves.
+    /// Tells the solver the `limit` nodes nearest below `nodes`, and themselves; those that it knows stay as they are.
     pub fn load(&mut self, nodes: &[u32], limit: usize, chain_of: &[Option<(u32, u32)>]) {
         let mut cone = Vec::new();
         for &node in nodes {
@@ -63,11 +65,15 @@ impl<'a> Proof<'a> {
             }
             self.lut(node);
         }
-        let mut codes: Vec<(u32, u32, u32)> =
-            cone.iter().filter_map(|&n| chain_of[n as usize].map(|(chain, place)| (chain, place, n))).collect();
-        codes.sort_unstable();
-        for pair in codes.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-            self.clause(&[(pair[0].2, true), (pair[1].2, false)]);
+        let known = self.codes.len();
+        self.codes.extend(cone.iter().filter_map(|&n| chain_of[n as usize].map(|(chain, place)| (chain, place, n))));
+        if self.codes.len() > known {
+            let mut codes = std::mem::take(&mut self.codes);
+            codes.sort_unstable();
+            for pair in codes.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+                self.clause(&[(pair[0].2, true), (pair[1].2, false)]);
+            }
+            self.codes = codes;
         }
     }
 

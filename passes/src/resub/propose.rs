@@ -18,6 +18,12 @@ const PAIRED: usize = 40;
 /// Proposals for a node that are proved or refuted at most.
 const PROOFS: usize = 6;
 
+/// What is known of one node for its proofs, and how many more there may be.
+struct Proofs<'a> {
+    left: usize,
+    proof: Proof<'a>,
+}
+
 /// A first node for each value on the samples, up to complement.
 pub type Classes = FxHashMap<u64, u32>;
 
@@ -87,7 +93,7 @@ impl Proposer<'_> {
         if inputs.len() < 2 || self.graph.uses[node as usize] == 0 {
             return None;
         }
-        let mut proofs = PROOFS;
+        let mut proofs = Proofs { left: PROOFS, proof: Proof::new(&self.graph.logic, self.options.conflicts) };
         if let Some(&twin) =
             self.classes.get(&hash(self.samples.of(node))).filter(|&&t| t != node && self.may_read(node, t))
             && let Some(proposal) = self.prove(node, &[twin], &mut proofs)
@@ -102,7 +108,14 @@ impl Proposer<'_> {
     }
 
     /// Expresses a node without one of its inputs.
-    fn without(&self, node: u32, input: u32, gain: usize, divisors: &[u32], proofs: &mut usize) -> Option<Proposal> {
+    fn without(
+        &self,
+        node: u32,
+        input: u32,
+        gain: usize,
+        divisors: &[u32],
+        proofs: &mut Proofs<'_>,
+    ) -> Option<Proposal> {
         let kept: Inputs =
             self.graph.logic.nodes[node as usize].inputs.iter().copied().filter(|&i| i != input).collect();
         let conflicts = self.conflicts(node, &kept);
@@ -118,7 +131,7 @@ impl Proposer<'_> {
         let usable = |d: &u32| !gone.contains(d) && !kept.contains(d) && *d != input && (gain > 0 || self.is_port(*d));
         let divisors: Vec<u32> = divisors.iter().copied().filter(usable).collect();
         for &d in &divisors {
-            if *proofs > 0 && conflicts.iter().all(|c| c.resolved(self.samples.of(d))) {
+            if proofs.left > 0 && conflicts.iter().all(|c| c.resolved(self.samples.of(d))) {
                 let inputs: Inputs = kept.iter().copied().chain([d]).collect();
                 if let Some(proposal) = self.prove(node, &inputs, proofs) {
                     return Some(proposal);
@@ -131,7 +144,7 @@ impl Proposer<'_> {
         for (i, &a) in divisors.iter().take(PAIRED).enumerate() {
             let left: Vec<Conflict> = conflicts.iter().flat_map(|c| c.split(self.samples.of(a))).collect();
             for &b in divisors.iter().take(PAIRED).skip(i + 1) {
-                if *proofs > 0 && left.iter().all(|c| c.resolved(self.samples.of(b))) {
+                if proofs.left > 0 && left.iter().all(|c| c.resolved(self.samples.of(b))) {
                     let inputs: Inputs = kept.iter().copied().chain([a, b]).collect();
                     if let Some(proposal) = self.prove(node, &inputs, proofs) {
                         return Some(proposal);
@@ -190,8 +203,8 @@ impl Proposer<'_> {
     }
 
     /// The table of a node over inputs, if there is one on all that can occur.
-    fn prove(&self, node: u32, inputs: &[u32], proofs: &mut usize) -> Option<Proposal> {
-        *proofs = proofs.checked_sub(1)?;
+    fn prove(&self, node: u32, inputs: &[u32], proofs: &mut Proofs<'_>) -> Option<Proposal> {
+        proofs.left = proofs.left.checked_sub(1)?;
         let k = inputs.len();
         let (mut ones, mut zeros) = (0u64, 0u64);
         for (w, &value) in self.samples.of(node).iter().enumerate() {
@@ -204,8 +217,8 @@ impl Proposer<'_> {
         if ones & zeros != 0 {
             return None;
         }
-        let mut proof = Proof::new(&self.graph.logic, self.options.conflicts);
         let all: Vec<u32> = inputs.iter().copied().chain([node]).collect();
+        let proof = &mut proofs.proof;
         proof.load(&all, self.options.cone, self.chain_of);
         let mut never = |address: usize, value: bool| {
             let lits = inputs.iter().enumerate().map(|(j, &i)| (i, address >> j & 1 == 1));
