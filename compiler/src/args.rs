@@ -318,6 +318,12 @@ pub struct Compile {
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = EFFORT,
           value_parser = clap::value_parser!(u8).range(0..=3))]
     pub effort: u8,
+    /// Most lookup tables on a path between ports and registers; an error where no design with so few is found
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_levels: Option<u32>,
+    /// What `@default` is not to use of the target's slices
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub forbid: Vec<Forbid>,
     #[command(flatten)]
     pub parts: Parts,
     /// Width of the fixed-point words that real inputs become in `@default` [default: 10]
@@ -341,6 +347,17 @@ pub struct Compile {
     pub json: bool,
     #[command(flatten)]
     pub debug: Debug,
+}
+
+/// What slices have beside single lookup tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Forbid {
+    /// Two functions in one site, and the compressors of heads that are made so
+    Pair,
+    /// Multiplexers that join lookup tables
+    Muxf,
+    /// Carry chains
+    Carry,
 }
 
 /// How passes are watched.

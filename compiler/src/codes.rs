@@ -58,6 +58,9 @@ blc_ir::codes! {
     BL4037 = NO_VALUE: "an output or value that the design does not have",
         "`blc view --cone` takes an output by its name, or any value as the `.blir` names it: `%12`, `%h`; `y[3]` is the \
          fourth part of an output `y` that is packed.";
+    BL4038 = LEVELS: "a design with more levels than allowed",
+        "`--max-levels` bounds the lookup tables on a path between ports and registers. Without registers the cover keeps to it where \
+         it can, for more area; with registers, more of them make shorter paths.";
     BL4080 = SWEEP: "a sweep that cannot be",
         "A sweep is a TOML file with `data`, `preset` or `config`, `compile`, and either `[grid]` or `[random]`; the keys it varies \
          are those of a configuration, such as `encoder.bits` or `layers.0.nodes`.";

@@ -3,13 +3,16 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use blc_frontend::files;
 use blc_ir::Module;
 use blc_passes::approx::Data;
 use blc_passes::codes::{NOT_PROVED, PASS_BROKE_IR, PASS_NOT_EQUAL};
 use blc_passes::rules::RuleSet;
-use blc_passes::{Check, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
+use blc_passes::{Check, Control, Cost, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
+
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::args::{self, Debug};
 use crate::ui::{self, Outcome, Ui};
@@ -30,6 +33,10 @@ pub struct Run<'a> {
     pub data: Option<Arc<Data>>,
     /// Rewrite rules of the user.
     pub rules: Option<Arc<RuleSet>>,
+    /// Levels allowed, and whether to end early.
+    pub control: Control,
+    /// What `try(…)` makes small; `None` for what the target's name says.
+    pub cost: Option<Cost>,
 }
 
 impl Run<'_> {
@@ -47,10 +54,14 @@ impl Run<'_> {
             print_ir_after: self.debug.print_ir_after.clone(),
             data: self.data.clone(),
             rules: self.rules.clone(),
+            control: self.control.clone(),
+            cost: self.cost,
         };
         manager.check_names(self.registry)?;
         let pipeline = Pipeline::parse(self.passes, self.default, self.registry)?;
-        let result = manager.run(module, &pipeline, &mut Watch { ui });
+        let mut watch = Watch::new(ui);
+        let result = manager.run(module, &pipeline, &mut watch);
+        watch.bar.finish_and_clear();
         let report = match &result {
             Ok(report) => report,
             Err(failure) => &failure.report,
@@ -85,12 +96,34 @@ impl Run<'_> {
     }
 }
 
+/// Says what passes do; on a terminal a line that moves shows which one runs.
 struct Watch<'a> {
     ui: &'a Ui,
+    bar: ProgressBar,
+    begun: u32,
+    ops: Option<usize>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(ui: &'a Ui) -> Self {
+        let bar = ProgressBar::new_spinner();
+        bar.set_draw_target(if ui.animates() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        if ui.animates() {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        Self { ui, bar, begun: 0, ops: None }
+    }
 }
 
 impl PassObserver for Watch<'_> {
+    fn begin(&mut self, pass: &str) {
+        self.begun += 1;
+        let ops = self.ops.map_or(String::new(), |n| format!(", {n} ops"));
+        self.bar.set_message(format!("pass {}: {pass}{ops}", self.begun));
+    }
+
     fn end(&mut self, run: &PassRun) {
+        self.ops = Some(run.ops_after);
         self.ui.detail(format_args!(
             "{}: {} ops to {}{}",
             run.pass,

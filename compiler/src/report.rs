@@ -40,6 +40,11 @@ pub struct Report {
     pipeline: String,
     #[serde(flatten)]
     area: Area,
+    /// Functions that no cover can do without: so many different ones do outputs, words and chains read. `null` where nobody
+    /// counted.
+    lut_functions_bound: Option<u64>,
+    /// Whether Ctrl-C ended the passes early: what is smallest so far.
+    interrupted: bool,
     /// `null` for a design that is no pipeline.
     latency_cycles: Option<u64>,
     /// Cycles from a sample to the next.
@@ -243,6 +248,8 @@ impl Report {
             input: Origin { kind: input.kind.name(), file: input.file.clone(), sha256: input.sha256.clone() },
             pipeline: run.pipeline.clone(),
             area: count.total,
+            lut_functions_bound: run.fact("bound.functions"),
+            interrupted: run.interrupted,
             latency_cycles,
             interval_cycles: interval,
             latency_ns: latency_cycles.map(|n| round(latency_ns(&timing, n), 1000.0)),
@@ -439,6 +446,12 @@ pub fn table(report: &Value) -> Option<String> {
     text += " (estimates)\n";
     if let Some(n @ 2..) = report["interval_cycles"].as_u64() {
         text += &format!("a sample every {n} cycles\n");
+    }
+    if let Some(bound) = report["lut_functions_bound"].as_u64().filter(|&bound| bound > 0) {
+        text += &format!("{bound} functions at least: so many different ones are read by outputs, sums and chains\n");
+    }
+    if report["interrupted"].as_bool() == Some(true) {
+        text += "interrupted: the smallest so far; without Ctrl-C it may have become smaller\n";
     }
     for done in report["approximate"].as_array().into_iter().flatten() {
         let percent = |field: &str| done[field].as_f64().map(|part| format!("{:.2} %", 100.0 * part));

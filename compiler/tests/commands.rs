@@ -234,6 +234,60 @@ fn a_netlist_stays_combinational() {
 }
 
 #[test]
+fn what_is_forbidden_is_not_used() {
+    let (work, classes, _) = work();
+    // A choice of eight: two LUTs and what joins them.
+    let of_four = "001--- 1\n10-1-- 1\n01--1- 1\n11---1 1\n";
+    work.write(
+        "choice.blif",
+        format!(
+            ".model choice\n.inputs s0 s1 s2 d0 d1 d2 d3 d4 d5 d6 d7\n.outputs y\n.names s0 s1 d0 d1 d2 d3 u\n{of_four}\
+             .names s0 s1 d4 d5 d6 d7 v\n{of_four}.names s2 u v y\n01- 1\n1-1 1\n.end\n"
+        ),
+    );
+    for (file, forbid, ops) in [
+        ("model.safetensors", "pair", &["xc7.lut6_2"][..]),
+        ("model.safetensors", "carry", &["xc7.carry4"]),
+        ("choice.blif", "muxf", &["xc7.muxf7"]),
+        ("model.safetensors", "pair,carry", &["xc7.lut6_2", "xc7.carry4"]),
+    ] {
+        let compile = |options: &str| {
+            work.blc(&format!("compile {file} --target xc7 {options}")).fine();
+            fs::read_to_string(work.path("blc-out/design.blir")).unwrap()
+        };
+        let free = compile("");
+        let bound = compile(&format!("--forbid {forbid}"));
+        for op in ops {
+            assert!(free.contains(op) && !bound.contains(op), "{file} without {forbid}: {op}\n{free}\n{bound}");
+        }
+        if file.starts_with("model") {
+            work.blc("sim --input batch.npy --output p.npy").fine();
+            assert_eq!(work.read_array("p.npy").data, Elements::U8(classes.clone()), "{forbid}");
+        } else {
+            work.blc(&format!("equiv {file} blc-out")).fine();
+        }
+    }
+}
+
+#[test]
+fn levels_and_the_bound_are_reported() {
+    let (work, ..) = work();
+    let compile = |options: &str| {
+        work.blc(&format!("compile model.safetensors --target xc7 --stages 0 {options}")).fine();
+        json(&fs::read_to_string(work.path("blc-out/report.json")).unwrap())
+    };
+    let report = compile("");
+    let levels = report["levels"].as_u64().unwrap();
+    let bound = report["lut_functions_bound"].as_u64().unwrap();
+    assert!((1..=report["lut_functions"].as_u64().unwrap()).contains(&bound), "{report}");
+    assert!(work.blc("report").fine().stdout.contains(&format!("{bound} functions at least")));
+    assert_eq!(report["interrupted"], false);
+    assert_eq!(compile(&format!("--max-levels {levels}"))["luts"], report["luts"]);
+    let said = work.blc("compile model.safetensors --target xc7 --stages 0 --max-levels 1");
+    assert!(said.code == Some(1) && said.stderr.contains("no design of at most 1 levels was found"), "{}", said.stderr);
+}
+
+#[test]
 fn no_name_of_a_design_hides_a_file() {
     let work = Work::new();
     work.write("a.blif", ADDER.replace("adder", "xc7_sim"));

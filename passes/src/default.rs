@@ -27,6 +27,39 @@ pub const EFFORTS: std::ops::RangeInclusive<u8> = 0..=3;
 /// What the levels of work stand for where nobody chose one.
 pub const EFFORT: u8 = 1;
 
+/// What of a target's slices is not to be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forbid {
+    /// Two functions in one site; so no compressors of heads either, which are such.
+    pub pair: bool,
+    /// The multiplexers that join lookup tables.
+    pub muxf: bool,
+    /// Carry chains.
+    pub carry: bool,
+}
+
+/// What a compilation is to bring.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goals {
+    /// For what.
+    pub target: Target,
+    /// With which registers.
+    pub registers: Registers,
+    /// With how much work, of [`EFFORTS`].
+    pub effort: u8,
+    /// How long signals take there.
+    pub delays: Delays,
+    /// Without what.
+    pub forbid: Forbid,
+}
+
+impl Goals {
+    /// For a target, with such registers, all else as nobody chose it.
+    pub fn new(target: Target, registers: Registers) -> Self {
+        Self { target, registers, effort: EFFORT, delays: Delays::default(), forbid: Forbid::default() }
+    }
+}
+
 /// What a design must be for a step to run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
@@ -90,14 +123,16 @@ const STEPS: &[(&str, For, u8, &str)] = &[
         3,
         "the same, looking further, with equal forms of windows",
     ),
+    ("bound", For::All, 0, "what is left to win, for the report"),
     ("muxes{k={k}{shared}}", For::Slices, 0, "tables of more inputs than one has, by multiplexers that cost nothing"),
     ("pipeline{registers}", For::All, 0, "after the cover, which may move logic between layers"),
-    ("to-xc7", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
+    ("to-xc7{pair}", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
     ("dce", For::All, 0, "what sharing left behind"),
 ];
 
-/// The default pipeline of a design at a level, as text; `effort` is of [`EFFORTS`]. A design at hw level stays as it is.
-pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, delays: &Delays) -> String {
+/// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
+pub fn pipeline(level: Level, goals: &Goals) -> String {
+    let Goals { target, registers, effort, ref delays, forbid } = *goals;
     if level == Level::Hw {
         return String::new();
     }
@@ -106,7 +141,7 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
         For::All => true,
         For::Model => model,
         For::Xilinx => target.is_xilinx(),
-        For::Slices => target.has_muxes(),
+        For::Slices => target.has_muxes() && !forbid.muxf,
     };
     // A stage without room for two carry chains, one behind the other, had better end at the first.
     let chain = delays.net(2) + delays.lut + delays.carry_in + delays.carry_out;
@@ -126,22 +161,24 @@ pub fn pipeline(level: Level, target: Target, registers: Registers, effort: u8, 
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
     let head = match (target, registered) {
+        _ if forbid.carry || forbid.pair => "",
         (Target::Xc7 | Target::Xcup, true) => "{carry=true,registered=true}",
         (Target::Xc7 | Target::Xcup, _) => "{carry=true}",
         _ => "",
     };
     let sites = match target {
-        Target::Xc7 | Target::Xcup => ",sites=true",
-        Target::Slices(_) => ",muxes=true",
-        Target::Lut(_) => "",
+        Target::Xc7 | Target::Xcup if !forbid.pair => ",sites=true",
+        Target::Slices(_) if !forbid.muxf => ",muxes=true",
+        _ => "",
     };
-    let shared = if target.is_xilinx() { "" } else { ",sites=false" };
+    let shared = if target.is_xilinx() && !forbid.pair { "" } else { ",sites=false" };
     // The levels of a model are the period of its clock; a netlist has none.
     text.replace("{effort}", &effort.min(1).to_string())
         .replace("{slack}", if model { "25" } else { "400" })
         .replace("{k}", &target.k().to_string())
         .replace("{sites}", sites)
         .replace("{shared}", shared)
+        .replace("{pair}", if forbid.pair { "{pair=false}" } else { "" })
         .replace("{registers}", &cut)
         .replace("{head}", head)
 }
@@ -175,18 +212,33 @@ mod tests {
                     Registers::Latency(12.0),
                 ];
                 for (registers, effort) in registers.into_iter().flat_map(|r| EFFORTS.map(move |effort| (r, effort))) {
-                    let text = pipeline(level, target, registers, effort, &Delays::default());
+                    let text = pipeline(level, &Goals { effort, ..Goals::new(target, registers) });
                     let read = Pipeline::parse("@default", &text, &registry).unwrap_or_else(|e| panic!("{e}"));
                     assert_eq!(read.resolved().is_empty(), level == Level::Hw);
                 }
             }
         }
-        let text = pipeline(Level::Bit, Target::Xc7, Registers::Stages(0), 1, &Delays::default());
-        assert_eq!(text, "fold,cover{k=6,sites=true,effort=1},fold,muxes{k=6},pipeline{stages=0},to-xc7,dce");
-        let text = pipeline(Level::Bit, Target::Slices(4), Registers::Stages(0), 0, &Delays::default());
-        let wide = "fold,cover{k=4,muxes=true,effort=0},fold,muxes{k=4,sites=false},pipeline{stages=0},dce";
-        assert_eq!(text, wide);
-        let text = pipeline(Level::Bit, Target::Lut(4), Registers::Levels(2), 0, &Delays::default());
-        assert_eq!(text, "fold,cover{k=4,effort=0},fold,pipeline{levels=2},dce");
+        let text = |target, registers, effort| pipeline(Level::Bit, &Goals { effort, ..Goals::new(target, registers) });
+        let found = text(Target::Xc7, Registers::Stages(0), 1);
+        assert_eq!(found, "fold,cover{k=6,sites=true,effort=1},fold,bound,muxes{k=6},pipeline{stages=0},to-xc7,dce");
+        let found = text(Target::Slices(4), Registers::Stages(0), 0);
+        let wide = "fold,cover{k=4,muxes=true,effort=0},fold,bound,muxes{k=4,sites=false},pipeline{stages=0},dce";
+        assert_eq!(found, wide);
+        let found = text(Target::Lut(4), Registers::Levels(2), 0);
+        assert_eq!(found, "fold,cover{k=4,effort=0},fold,bound,pipeline{levels=2},dce");
+    }
+
+    #[test]
+    fn what_is_forbidden_is_not_in_it() {
+        let forbid = Forbid { pair: true, muxf: true, carry: true };
+        let text = |target| {
+            let goals = Goals::new(target, Registers::Stages(0));
+            pipeline(Level::Tensor, &Goals { effort: 0, forbid, ..goals })
+        };
+        let xc7 = text(Target::Xc7);
+        assert!(xc7.contains("lower-head,"), "{xc7}");
+        assert!(xc7.ends_with("cover{k=6,effort=0},fold,bound,pipeline{stages=0},to-xc7{pair=false},dce"), "{xc7}");
+        let slices = text(Target::Slices(4));
+        assert!(slices.ends_with("cover{k=4,effort=0},fold,bound,pipeline{stages=0},dce"), "{slices}");
     }
 }

@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod approx;
+pub mod bound;
 pub mod care;
 pub mod check;
 pub mod codes;
 mod compare;
+pub mod control;
+pub mod cost;
 pub mod count;
 pub mod cover;
 pub mod dce;
@@ -46,7 +49,9 @@ mod wires;
 
 pub use blc_ir::suggest;
 pub use check::Check;
-pub use default::Registers;
+pub use control::Control;
+pub use cost::Cost;
+pub use default::{Forbid, Goals, Registers};
 pub use manager::{Failure, PassManager, PassObserver, PassRun, RunReport};
 pub use pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
 pub use pipeline::Pipeline;
@@ -65,6 +70,7 @@ fn register_all(registry: &mut Registry) {
     registry.register::<rules::Rules>();
     registry.register::<approx::Calibrate>();
     registry.register::<approx::Prune>();
+    registry.register::<bound::Bound>();
     registry.register::<care::Care>();
     registry.register::<cover::Cover>();
     registry.register::<muxes::Muxes>();

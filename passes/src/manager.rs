@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::approx::Data;
 use crate::check::{self, Check};
 use crate::codes::{NO_FUNCTION, NOT_SETTLED, PASS_BROKE_IR, UNKNOWN_PASS, WRONG_LEVEL};
-use crate::count::count;
+use crate::control::Control;
+use crate::cost::Cost;
 use crate::equiv::Options;
-use crate::pairing::pairs;
 use crate::pass::{Changed, PassCx};
 use crate::pipeline::{Call, FIXPOINT_ROUNDS, Item, List, Pipeline};
 use crate::registry::Registry;
@@ -34,6 +34,10 @@ pub struct PassManager {
     pub data: Option<Arc<Data>>,
     /// Rewrite rules for `rules`.
     pub rules: Option<Arc<RuleSet>>,
+    /// What is asked of the run as a whole.
+    pub control: Control,
+    /// What `try(…)` makes small; `None` for what the module's target says.
+    pub cost: Option<Cost>,
 }
 
 /// What one pass did.
@@ -62,6 +66,8 @@ pub struct RunReport {
     pub passes: Vec<PassRun>,
     /// Warnings for the user.
     pub warnings: Vec<Diagnostic>,
+    /// Whether it was asked to end early, and did.
+    pub interrupted: bool,
 }
 
 impl RunReport {
@@ -191,11 +197,13 @@ impl Run<'_> {
                     changed |= self.list(body).map_err(|stop| stop.then(List(&[rest])))?;
                 }
             }
+            // What is only tried may as well not be.
+            Item::Try(_) if self.stopped() => {}
             Item::Try(body) => {
                 let (before, resources) = (self.f.clone(), self.module.resources.len());
                 let cost = self.cost();
                 changed = self.list(body).map_err(|stop| stop.within_try())?;
-                if changed && self.cost() >= cost {
+                if changed && (self.stopped() || self.cost() >= cost) {
                     *self.f = before;
                     self.module.resources.truncate(resources);
                     changed = false;
@@ -215,13 +223,18 @@ impl Run<'_> {
         Ok(changed)
     }
 
-    /// What `try(…)` makes small: sites, where the target shares them between two functions, otherwise functions; of
-    /// equally many the functions, then levels.
-    fn cost(&self) -> [u64; 3] {
-        let total = count(self.f).total;
-        let shared = self.module.target.as_deref().and_then(Target::parse).is_some_and(Target::is_xilinx);
-        let pairs = if shared { pairs(self.f, true).len() as u64 } else { 0 };
-        [total.luts - pairs, total.lut_functions, total.levels]
+    /// What `try(…)` makes small: levels above those allowed, then the cost on the target.
+    fn cost(&self) -> (u64, [u64; 3]) {
+        let target = self.module.target.as_deref().and_then(Target::parse);
+        let cost = self.manager.cost.or(target.map(Cost::of)).unwrap_or_default().count(self.f);
+        let most = self.manager.control.levels.map_or(u64::MAX, u64::from);
+        (cost[2].saturating_sub(most), cost)
+    }
+
+    /// Whether the run is to end early; the report then says so.
+    fn stopped(&mut self) -> bool {
+        self.report.interrupted |= self.manager.control.stopped();
+        self.report.interrupted
     }
 
     fn pass(&mut self, call: &Call) -> Result<bool, Stop> {
@@ -239,12 +252,14 @@ impl Run<'_> {
         let mut cx = PassCx::new(&mut self.module.resources);
         cx.data.clone_from(&self.manager.data);
         cx.rules.clone_from(&self.manager.rules);
+        cx.control.clone_from(&self.manager.control);
         let outcome = pass.run(self.f, &mut cx).map_err(|error| vec![*error]);
         let PassCx { warnings, facts, .. } = cx;
         if let Ok(Changed::Yes) = outcome {
             self.f.tidy();
         }
         let seconds = start.elapsed().as_secs_f64();
+        self.stopped();
         let outcome = outcome.and_then(|changed| match changed {
             Changed::Yes => self.check(call, &before).map(|()| true),
             Changed::No => Ok(false),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::approx::Data;
+use crate::control::Control;
 use crate::rules::RuleSet;
 
 /// Whether a pass changed the function.
@@ -39,12 +40,21 @@ pub struct PassCx<'a> {
     pub data: Option<Arc<Data>>,
     /// Rewrite rules of the user.
     pub rules: Option<Arc<RuleSet>>,
+    /// What is asked of the run as a whole.
+    pub control: Control,
 }
 
 impl<'a> PassCx<'a> {
     /// A context over a module's resources.
     pub fn new(resources: &'a mut Vec<Resource>) -> Self {
-        Self { resources, warnings: Vec::new(), facts: Vec::new(), data: None, rules: None }
+        Self {
+            resources,
+            warnings: Vec::new(),
+            facts: Vec::new(),
+            data: None,
+            rules: None,
+            control: Control::default(),
+        }
     }
 
     /// The resource of an id, if there is one.

@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use blc_ir::diag::Source;
 use blc_ir::{Func, LocId, Module, Type};
-use blc_passes::{Check, PassManager, PassObserver, PassRun};
+use blc_passes::{Check, Control, Cost, Goals, PassManager, PassObserver, PassRun, Registers, Target, default};
 use common::wrong::{pipeline, registry};
-use common::{module, module_of, random_net, random_words};
+use common::{assert_equal, module, module_of, random_net, random_words};
 
 fn chain(n: usize) -> Module {
     let mut f = Func::new("chain", blc_ir::FuncKind::Func);
@@ -157,6 +160,100 @@ fn only_the_top_is_worked_on() {
     assert_eq!((module.funcs[0].op_count(), module.funcs[1].op_count()), (1, 0));
     let failure = PassManager::default().run(&mut Module::new("m"), &pipeline("fold"), &mut ()).unwrap_err();
     assert_eq!(failure.errors[0].code.id, "BL2007");
+}
+
+/// A multiplier of words, of gates of two inputs: rows of products added one by one.
+fn multiplier(bits: usize) -> Func {
+    let mut f = Func::new("times", blc_ir::FuncKind::Func);
+    let mut input = |name: &str| (0..bits).map(|i| f.add_param(format!("{name}{i}"), Type::BIT)).collect::<Vec<_>>();
+    let (a, b) = (input("a"), input("b"));
+    let mut gate = |table, x, y| f.lut(table, &[x, y], LocId::UNKNOWN);
+    let (and, or, xor) = (0x8, 0xe, 0x6);
+    let mut sum: Vec<_> = a.iter().map(|&a| gate(and, a, b[0])).collect();
+    for (i, &b) in b.iter().enumerate().skip(1) {
+        let mut carry = None;
+        for (j, &a) in a.iter().enumerate() {
+            let product = gate(and, a, b);
+            let Some(&there) = sum.get(i + j) else {
+                let (one, two) = (product, carry.unwrap());
+                sum.push(gate(xor, one, two));
+                carry = Some(gate(and, one, two));
+                continue;
+            };
+            let (half, both) = (gate(xor, there, product), gate(and, there, product));
+            (sum[i + j], carry) = match carry {
+                None => (half, Some(both)),
+                Some(c) => {
+                    let more = gate(and, half, c);
+                    (gate(xor, half, c), Some(gate(or, both, more)))
+                }
+            };
+        }
+        sum.push(carry.unwrap());
+    }
+    sum.into_iter().enumerate().for_each(|(i, bit)| f.add_result(format!("p{i}"), bit));
+    f
+}
+
+/// Asks for the end when the pass of a number begins.
+struct Impatient {
+    stop: Arc<AtomicBool>,
+    left: usize,
+}
+
+impl PassObserver for Impatient {
+    fn begin(&mut self, _: &str) {
+        self.stop.fetch_or(self.left == 0, Ordering::Relaxed);
+        self.left = self.left.saturating_sub(1);
+    }
+}
+
+#[test]
+fn the_best_so_far_is_kept_when_the_end_is_asked_for() {
+    let f = multiplier(6);
+    let goals = Goals { effort: 2, ..Goals::new(Target::Xc7, Registers::Stages(0)) };
+    let passes = default::pipeline(f.level(), &goals);
+    let run = |left: Option<usize>| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let control = Control { stop: Some(stop.clone()), levels: None };
+        let manager = PassManager { control, check_each: Some(Check::Sim), ..PassManager::default() };
+        let mut module = module_of(f.clone());
+        let mut watch = Impatient { stop, left: left.unwrap_or(usize::MAX) };
+        let report = manager.run(&mut module, &pipeline(&passes), &mut watch).unwrap();
+        let sites = Cost::of(Target::Xc7).count(&module.funcs[0])[0];
+        (report.interrupted, report.passes.len(), sites, module)
+    };
+    let (interrupted, all, least, _) = run(None);
+    assert!(!interrupted);
+    let (interrupted, few, most, module) = run(Some(0));
+    assert!(interrupted && few < all, "{few} of {all} passes");
+    assert!(least < most, "nothing was left to win: {least}, {most}");
+    assert_equal(&module, &f, &module.funcs[0], 500, 1);
+    for left in 1..all {
+        let (interrupted, _, sites, module) = run(Some(left));
+        assert!(interrupted && (least..=most).contains(&sites), "{left}: {sites} of {least} to {most}");
+        assert_equal(&module, &f, &module.funcs[0], 100, 1);
+    }
+}
+
+#[test]
+fn levels_allowed_are_kept_to() {
+    let f = multiplier(6);
+    let goals = Goals { effort: 2, ..Goals::new(Target::Xc7, Registers::Stages(0)) };
+    let passes = default::pipeline(f.level(), &goals);
+    let run = |levels: Option<u32>| {
+        let control = Control { levels, stop: None };
+        let manager = PassManager { control, check_each: Some(Check::Sim), ..PassManager::default() };
+        let mut module = module_of(f.clone());
+        manager.run(&mut module, &pipeline(&passes), &mut ()).unwrap();
+        Cost::of(Target::Xc7).count(&module.funcs[0])[2]
+    };
+    let (levels, fewest) = (run(None), run(Some(1)));
+    assert!(fewest < levels, "{fewest} of {levels} levels");
+    for most in fewest..=levels {
+        let found = run(Some(most as u32));
+        assert!(found <= most, "{found} levels of {most}");
+    }
 }
 
 #[test]

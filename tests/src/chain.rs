@@ -10,10 +10,10 @@ use blc_backends::verilog::testbench::{self, Vector};
 use blc_frontend::{blif, verilog};
 use blc_ir::diag::Source;
 use blc_ir::eval::{Val, affine};
-use blc_ir::{Elem, Level, Module, parse, verify};
+use blc_ir::{Elem, Level, Module, OpKind, parse, verify};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::timing::Delays;
-use blc_passes::{Check, PassManager, Pipeline, Registers, Registry, Target, default};
+use blc_passes::{Check, Forbid, Goals, PassManager, Pipeline, Registers, Registry, Target, default};
 
 use crate::random::Rng;
 
@@ -55,16 +55,10 @@ impl Score {
 /// How a design is compiled.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// For what.
-    pub target: Target,
+    /// For what, with which registers and how much work.
+    pub goals: Goals,
     /// In whose cells; of the generic targets.
     pub device: Option<Device>,
-    /// With which registers.
-    pub registers: Registers,
-    /// With how much work.
-    pub effort: u8,
-    /// How long signals take there.
-    pub delays: Delays,
 }
 
 impl Way {
@@ -91,7 +85,8 @@ impl Way {
             1..6 => 2,
             n => (n % 2) as u8,
         };
-        Self { target, device, registers, effort, delays }
+        let forbid = Forbid { pair: rng.chance(8), muxf: rng.chance(8), carry: rng.chance(8) };
+        Self { goals: Goals { target, registers, effort, delays, forbid }, device }
     }
 }
 
@@ -118,7 +113,7 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
 
     let mut module = design.clone();
     let top = module.top().ok_or("no function")?;
-    let mut passes = default::pipeline(top.level(), way.target, way.registers, way.effort, &way.delays);
+    let mut passes = default::pipeline(top.level(), &way.goals);
     if top.level() == Level::Bit {
         // Words at bit level: the default is for models, which begin above, and for netlists, which have none.
         passes = format!("lower-encoder,lower-head,{passes}");
@@ -128,14 +123,25 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     let report = manager.run(&mut module, &pipeline, &mut ());
     if matches!(&report, Err(f) if f.errors[0].code.id == "BL2107") {
         // No pipeline is that fast: with as many registers as there may be, then.
-        return check(design, &Way { registers: Registers::Levels(1), ..way.clone() }, seed, icarus);
+        let goals = Goals { registers: Registers::Levels(1), ..way.goals.clone() };
+        return check(design, &Way { goals, ..way.clone() }, seed, icarus);
     }
     let report = report.map_err(|f| format!("{}\n{}", f.errors[0], f.reproducer))?;
     score.passes = report.passes.iter().filter(|p| p.changed).count() as u64;
     if let Some(error) = verify::verify(&module).first() {
         return Err(format!("compiled: {error}"));
     }
-    module.target = Some(way.target.name().into());
+    let Forbid { pair, muxf, carry } = way.goals.forbid;
+    let forbidden = |kind| match kind {
+        OpKind::Xc7Lut6_2 { .. } => pair,
+        OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {} => muxf,
+        OpKind::Xc7Carry4 {} => carry,
+        _ => false,
+    };
+    if let Some((_, op)) = module.top().into_iter().flat_map(|f| f.ops()).find(|(_, op)| forbidden(op.kind)) {
+        return Err(format!("`{}` is forbidden", op.kind.info().mnemonic));
+    }
+    module.target = Some(way.goals.target.name().into());
 
     let samples = 130;
     let (rows, expected) = engines(design, &module, seed, samples)?;

@@ -1,6 +1,8 @@
 //! `blc compile`: a model or netlist to a target's files and a report.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use blc_backends::emit::file_stem;
@@ -11,13 +13,15 @@ use blc_ir::diag::Diagnostic;
 use blc_ir::verify::verify;
 use blc_ir::{Elem, Func, FuncAttr, Level, Module, control};
 use blc_passes::codes::NO_FUNCTION;
-use blc_passes::default::{self, Registers};
+use blc_passes::count::count;
+use blc_passes::default::{self, Forbid, Goals, Registers};
 use blc_passes::equiv::{self, Side, Verdict};
-use blc_passes::{Registry, RunReport};
+use blc_passes::{Control, Cost, Registry, RunReport};
 
-use crate::args::{Compile, Parts, Reset, Side as Port};
+use crate::args::{self, Compile, Parts, Reset, Side as Port};
 use crate::codes;
 use crate::emit;
+use crate::interrupt;
 use crate::load::{self, Design, Input};
 use crate::outputs::Outputs;
 use crate::pipeline::Run;
@@ -51,7 +55,7 @@ pub struct Compiled {
 pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
     let start = Instant::now();
     let input = load::read(&args.input)?;
-    let compiled = compile(args, input, start, registry, ui)?;
+    let compiled = compile(args, input, start, Some(interrupt::flag(ui)), registry, ui)?;
     compiled.outputs.write(&args.output)?;
     match args.json {
         true => ui.data(compiled.json)?,
@@ -63,8 +67,15 @@ pub fn run(args: &Compile, registry: &Registry, ui: &Ui) -> Outcome {
     Ok(())
 }
 
-/// Compiles an input that was read since `start`.
-pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry, ui: &Ui) -> Outcome<Compiled> {
+/// Compiles an input that was read since `start`. Where `stop` becomes true, what may be left out is.
+pub fn compile(
+    args: &Compile,
+    input: Input,
+    start: Instant,
+    stop: Option<Arc<AtomicBool>>,
+    registry: &Registry,
+    ui: &Ui,
+) -> Outcome<Compiled> {
     let mut module = to_ir(&input, &args.input, args.parts)?;
     check_options(args, &input, &module)?;
     module.target = Some(args.target.name().to_owned());
@@ -94,6 +105,8 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
         folder: folder.as_deref(),
         data,
         rules,
+        control: Control { levels: levels_of_logic(args, &module), stop },
+        cost: Some(cost(args)),
     };
     let run = run.on(&mut module, ui)?;
     if let Some(f) = module.top_mut() {
@@ -103,6 +116,7 @@ pub fn compile(args: &Compile, input: Input, start: Instant, registry: &Registry
     if !errors.is_empty() {
         return Err(Failure::Bug(errors));
     }
+    check_levels(args, &module)?;
     resources::inline(&mut module);
     seconds.passes = passing.elapsed().as_secs_f64();
     seconds.by_pass = run.passes.iter().map(|p| (p.pass.clone(), p.seconds)).collect();
@@ -176,6 +190,7 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         ("--valid", args.valid),
         ("--reset", args.reset != Reset::None),
         ("--registers", !args.registers.is_empty()),
+        ("--forbid", !args.forbid.is_empty()),
     ];
     if matches!(input.design, Design::Module(_))
         && let Some((option, _)) = options[3..5].iter().find(|(_, given)| *given)
@@ -211,6 +226,37 @@ fn unfit(path: &Path, option: &str, why: &str) -> Failure {
     d.in_file(files::display(path), "").help(format!("leave `{option}` out")).into()
 }
 
+fn forbidden(args: &Compile) -> Forbid {
+    let is = |what| args.forbid.contains(&what);
+    Forbid { pair: is(args::Forbid::Pair), muxf: is(args::Forbid::Muxf), carry: is(args::Forbid::Carry) }
+}
+
+/// How the target counts lookup tables.
+fn cost(args: &Compile) -> Cost {
+    let cost = Cost::of(args.target.passes);
+    Cost { pairs: cost.pairs && !forbidden(args).pair, ..cost }
+}
+
+/// The levels that logic may have before registers are placed: none are asked for where registers divide it.
+fn levels_of_logic(args: &Compile, module: &Module) -> Option<u32> {
+    let netlist = module.top().is_some_and(|f| f.level() == Level::Bit);
+    let combinational = match (args.stages, args.clock, args.latency_ns) {
+        (Some(stages), ..) => stages == 0,
+        (_, None, None) => netlist,
+        _ => false,
+    };
+    args.max_levels.filter(|_| combinational)
+}
+
+/// Whether the design keeps to `--max-levels`.
+fn check_levels(args: &Compile, module: &Module) -> Outcome {
+    let levels = module.top().map_or(0, |f| count(f).total.levels);
+    let Some(most) = args.max_levels.filter(|&most| levels > most.into()) else { return Ok(()) };
+    let message = format!("no design of at most {most} levels was found: this one has {levels}");
+    let d = Diagnostic::error(&codes::LEVELS, message).in_file(files::display(&args.input), "");
+    Err(d.help(format!("allow `--max-levels {levels}`, or more registers, as `--stages` places them")).into())
+}
+
 /// What `@default` stands for.
 fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
     let registers = match (args.stages, args.clock, args.latency_ns) {
@@ -220,7 +266,8 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         _ if level == Level::Tensor => Registers::PerLayer,
         _ => Registers::Stages(0),
     };
-    let text = default::pipeline(level, args.target.passes, registers, args.effort, &speed.delays);
+    let (target, effort, delays) = (args.target.passes, args.effort, speed.delays);
+    let text = default::pipeline(level, &Goals { target, registers, effort, delays, forbid: forbidden(args) });
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,

@@ -2,9 +2,8 @@
 
 use blc_frontend::files;
 use blc_ir::{Func, Level};
-use blc_passes::default::{self, Registers};
-use blc_passes::timing::Delays;
-use blc_passes::{Registry, Target};
+use blc_passes::default::{self, Goals, Registers};
+use blc_passes::{Control, Cost, Registry, Target};
 
 use crate::args::Opt;
 use crate::load;
@@ -19,7 +18,7 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
     let folder = load::folder(&args.input);
     let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);
-    let default = default::pipeline(level, target, Registers::Stages(0), default::EFFORT, &Delays::default());
+    let default = default::pipeline(level, &Goals::new(target, Registers::Stages(0)));
     let run = Run {
         registry,
         passes: &args.passes,
@@ -28,6 +27,8 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
         folder: folder.as_deref(),
         data: None,
         rules: args.rules.as_deref().map(rules::read).transpose()?,
+        control: Control::default(),
+        cost: Some(Cost::of(target)),
     };
     run.on(&mut module, ui)?;
     let text = module.to_string();

@@ -128,12 +128,14 @@ fn compiled(
         prune: None,
         accuracy_budget: 0.2,
         effort: blc_passes::default::EFFORT,
+        max_levels: None,
+        forbid: Vec::new(),
         input_bits: None,
         prove: false,
         json: false,
         debug: Default::default(),
     };
-    compile::compile(&options, input, start, registry, ui)
+    compile::compile(&options, input, start, None, registry, ui)
 }
 
 /// What one way of evaluation says of every sample.

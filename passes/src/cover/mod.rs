@@ -77,7 +77,7 @@ impl Pass for Cover {
             return Err(Box::new(Diagnostic::error(&codes::COVER_OPTION, message).help(help)));
         }
         cx.fact("cover.functions_before", count(f).total.lut_functions);
-        let better = search::search(f, &self.options);
+        let better = search::search(f, &self.options, &cx.control);
         let changed = better.is_some();
         if let Some(better) = better {
             *f = better;

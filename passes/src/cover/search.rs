@@ -11,6 +11,7 @@ use super::CoverOptions;
 use super::anneal::anneal;
 use super::map::{Areas, Cover, Goal, Mapper, ROUNDS, Settings};
 use super::read::Subject;
+use crate::control::Control;
 use crate::count::count;
 use crate::pairing::pairs;
 
@@ -73,7 +74,10 @@ struct Quality {
 }
 
 /// The function covered, or `None` where it cannot be bettered.
-pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
+///
+/// Levels that `control` allows are those of the whole function. Where no cover of the net keeps to them, one of as few as
+/// can be is taken.
+pub fn search(f: &Func, options: &CoverOptions, control: &Control) -> Option<Func> {
     let (k, wide) = (options.k, options.widest());
     let joined = options.areas();
     let ways: &[(usize, Areas)] = match (options.sites, options.muxes) {
@@ -86,28 +90,36 @@ pub fn search(f: &Func, options: &CoverOptions) -> Option<Func> {
     let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
     let budget = budget / ways.len() as u64;
     let levels = u64::from(fewest_levels(f, options));
-    let limit = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
+    let slack = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
+    let limit = control.at_most(slack);
+    let few = control.levels.is_some().then_some(u32::try_from(levels).unwrap_or(u32::MAX));
     let follow = |&(k, areas): &(usize, Areas)| {
         let settings = Settings { k, cuts: options.cuts, areas, levels: limit };
-        follow(f, settings, budget, options)
+        follow(f, settings, limit, budget, options, control)
     };
     let covered: Vec<(Quality, Func)> = ways.par_iter().map(follow).collect();
     let (mut quality, mut best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
-    if options.sites && options.anneal > 0 {
+    if let Some(levels) = few.filter(|_| quality.excess > 0) {
+        let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels };
+        let shallow = self::follow(f, settings, limit, budget, options, control);
+        (quality, best) = std::cmp::min_by_key((quality, best), shallow, |(quality, _)| *quality);
+    }
+    if options.sites && options.anneal > 0 && quality.excess == 0 {
         let settings = Settings { k: options.k, cuts: options.cuts, areas: LINEAR, levels: limit };
         let orders = [false, true];
         for _ in 0..ANNEALED {
             let from = |&descending: &bool| annealed(&best, settings, descending, options);
             let next = orders.par_iter().map(from).min_by_key(|(quality, _)| *quality)?;
-            if next.0 >= quality {
+            if next.0 >= quality || control.stopped() {
                 break;
             }
             (quality, best) = next;
         }
     }
-    // Fewer levels are no reason for more LUTs.
-    let quality = Quality { excess: 0, ..quality };
-    (!is_legal(f, wide) || quality < self::quality(f, options, u32::MAX)).then_some(best)
+    // Fewer levels are no reason for more LUTs, unless so few are asked for.
+    let most = control.at_most(u32::MAX);
+    let quality = Quality { excess: quality.levels.saturating_sub(most.into()), ..quality };
+    (!is_legal(f, wide) || quality < self::quality(f, options, most)).then_some(best)
 }
 
 /// Whether all LUTs have at most `k` inputs.
@@ -149,21 +161,29 @@ fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
     mapper.cost().levels.min(given)
 }
 
-/// Covers a function, then the cover, and so on; returns the best. `budget` is spent by node and round.
-fn follow(f: &Func, settings: Settings, budget: u64, options: &CoverOptions) -> (Quality, Func) {
+/// Covers a function, then the cover, and so on; returns the best with at most `limit` levels. `budget` is spent by node
+/// and round.
+fn follow(
+    f: &Func,
+    settings: Settings,
+    limit: u32,
+    budget: u64,
+    options: &CoverOptions,
+    control: &Control,
+) -> (Quality, Func) {
     let mut best: Option<(Quality, Func)> = None;
     let mut current = f.clone();
     let (mut area, mut stale, mut spent) = (f32::INFINITY, 0, 0);
     for turn in 0..MAX_COVERS {
         let subject = Subject::read(&current, settings.k, turn % 2 == 1);
         spent += (subject.net.node_count() * ROUNDS.len()) as u64;
-        if turn > 0 && spent > budget {
+        if turn > 0 && (spent > budget || control.stopped()) {
             break;
         }
         let cover = cover(&subject, settings);
         subject.write(&mut current, &cover);
         current.tidy();
-        let quality = quality(&current, options, settings.levels);
+        let quality = quality(&current, options, limit);
         if best.as_ref().is_none_or(|(q, _)| quality < *q) {
             best = Some((quality, current.clone()));
         }
@@ -173,7 +193,7 @@ fn follow(f: &Func, settings: Settings, budget: u64, options: &CoverOptions) -> 
         }
         area = area.min(cover.cost.area);
     }
-    best.unwrap_or_else(|| (quality(f, options, settings.levels), f.clone()))
+    best.unwrap_or_else(|| (quality(f, options, limit), f.clone()))
 }
 
 /// A cover changed for sites, with the pairs in view.

@@ -80,7 +80,11 @@ impl Pass for EGraph {
         }
         let mut logic = Logic::read(f);
         let windows = window::windows(&logic, &self.options);
-        let rewrite = |w: &window::Window| window::rewrite(&logic, w, &self.options);
+        let control = &cx.control;
+        let rewrite = |w: &window::Window| match control.stopped() {
+            true => (Stop::Iters, None),
+            false => window::rewrite(&logic, w, &self.options),
+        };
         let rewritten: Vec<(Stop, Option<window::Rewritten>)> = windows.par_iter().map(rewrite).collect();
         let ended = |stop| rewritten.iter().filter(|(s, _)| *s == stop).count() as u64;
         cx.fact("egraph.windows", windows.len() as u64);

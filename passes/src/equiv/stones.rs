@@ -9,8 +9,7 @@ use blc_ir::eval::affine;
 use blc_ir::{Func, Module, Op, OpKind, Type};
 
 use super::ports::{Ports, Side};
-use crate::default::{self, Registers};
-use crate::timing::Delays;
+use crate::default::{self, Goals, Registers};
 use crate::{PassManager, Pipeline, Registry, Target};
 
 /// The design lowered to tables, its head as that of `like`; `None` where it has no sums, or the lowering does not work out.
@@ -21,8 +20,7 @@ pub fn lowered(side: Side<'_>, ports: &Ports, width: usize, like: &Func) -> Opti
     if !side.f.ops().any(|(_, op)| words(op.kind)) {
         return None;
     }
-    let (target, registers) = head_of(like);
-    let text = default::pipeline(side.f.level(), target, registers, 0, &Delays::default());
+    let text = default::pipeline(side.f.level(), &Goals { effort: 0, ..head_of(like) });
     let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={}}}", width.clamp(1, 16)));
     let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
     let mut module = Module { funcs: vec![side.f.clone()], ..side.module.clone() };
@@ -37,10 +35,10 @@ pub fn lowered(side: Side<'_>, ports: &Ports, width: usize, like: &Func) -> Opti
 
 /// For what the head of a design seems to have been built: with carry chains or without, and with registers behind them
 /// where sum and carry of one position both leave a chain.
-fn head_of(f: &Func) -> (Target, Registers) {
+fn head_of(f: &Func) -> Goals {
     let chains = || f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Xc7Carry4 {}));
     if chains().next().is_none() {
-        return (Target::Lut(6), Registers::Stages(0));
+        return Goals::new(Target::Lut(6), Registers::Stages(0));
     }
     let mut leaves = vec![false; f.value_count()];
     for (_, op) in f.ops() {
@@ -53,5 +51,5 @@ fn head_of(f: &Func) -> (Target, Registers) {
         (0..4).any(|i| results[i] && results[4 + i])
     };
     let registered = chains().any(|(_, op)| both(op));
-    (Target::Xc7, if registered { Registers::PerLayer } else { Registers::Stages(0) })
+    Goals::new(Target::Xc7, if registered { Registers::PerLayer } else { Registers::Stages(0) })
 }

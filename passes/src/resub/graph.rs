@@ -1,6 +1,7 @@
 //! Logic with what changes need to know of it: readers, levels, and which nodes are still needed.
 
 use super::ResubOptions;
+use crate::control::Control;
 use crate::logic::{Inputs, Logic};
 
 /// A new table and new inputs for a node.
@@ -23,11 +24,12 @@ pub struct Graph {
 }
 
 impl Graph {
-    pub fn new(logic: Logic, order: &[u32], slack: u32) -> Self {
+    pub fn new(logic: Logic, order: &[u32], slack: u32, control: &Control) -> Self {
         let n = logic.nodes.len();
         let levels = logic.levels(order);
         let most = levels.iter().copied().max().unwrap_or(0);
         let most = most.saturating_add((u64::from(most) * u64::from(slack) / 100).min(u64::from(u32::MAX)) as u32);
+        let most = control.at_most(most);
         let mut graph = Self {
             readers: vec![Vec::new(); n],
             uses: logic.root.iter().map(|&root| u32::from(root)).collect(),

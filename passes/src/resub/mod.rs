@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::codes;
+use crate::control::Control;
 use crate::logic::Logic;
 use crate::logic::samples::Samples;
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
@@ -82,11 +83,11 @@ impl Pass for Resub {
         let logic = Logic::read(f);
         let order = logic.order();
         let samples = Samples::random(&logic, &order, words, &mut Rng::new(2));
-        let mut graph = Graph::new(logic, &order, self.options.slack);
+        let mut graph = Graph::new(logic, &order, self.options.slack, &cx.control);
         let mut freed = 0;
         for _ in 0..rounds {
             let before = freed;
-            freed += round(&mut graph, &samples, &self.options);
+            freed += round(&mut graph, &samples, &self.options, &cx.control);
             if freed == before && !self.options.steps {
                 break;
             }
@@ -100,12 +101,12 @@ impl Pass for Resub {
 }
 
 /// Visits every node once; returns the number of nodes freed.
-fn round(graph: &mut Graph, samples: &Samples, options: &ResubOptions) -> u64 {
+fn round(graph: &mut Graph, samples: &Samples, options: &ResubOptions, control: &Control) -> u64 {
     let order = graph.logic.order();
     let chain_of = graph.logic.chain_of();
     let classes = propose::classes(&graph.logic, samples, &order);
     let mut freed = 0;
-    for batch in order.chunks(BATCH) {
+    for batch in order.chunks(BATCH).take_while(|_| !control.stopped()) {
         let proposer = Proposer { graph, samples, options, chain_of: &chain_of, classes: &classes };
         let proposals: Vec<_> = batch.par_iter().filter_map(|&node| proposer.propose(node)).collect();
         for proposal in proposals {

@@ -12,8 +12,7 @@ use blc_backends::device::Device;
 use blc_backends::emit::{File, Format, Options};
 use blc_frontend::data::{Array, Elements, npy};
 use blc_frontend::files::sha256_hex;
-use blc_passes::timing::Delays;
-use blc_passes::{PassManager, Pipeline, Registers, Registry, Target, default};
+use blc_passes::{Goals, PassManager, Pipeline, Registers, Registry, Target, default};
 use blc_tests::bytes::mutate;
 use blc_tests::chain::slices;
 use blc_tests::fuzz::{TARGETS, corpus, inputs};
@@ -66,7 +65,7 @@ fn compiled(seed: u64, target: &str, stages: u32) -> Option<Vec<File>> {
     let mut module = design(seed);
     let device = Device::named(target);
     let to = device.as_ref().map_or(Target::parse(target), |d| Some(slices(d)))?;
-    let passes = default::pipeline(module.top()?.level(), to, Registers::Stages(stages), 1, &Delays::default());
+    let passes = default::pipeline(module.top()?.level(), &Goals::new(to, Registers::Stages(stages)));
     let pipeline = Pipeline::parse(&passes, "", &Registry::standard()).ok()?;
     PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
     let options = Options { device, ..Options::default() };

@@ -24,9 +24,9 @@ fn main() -> ExitCode {
             Ok(one) => score.add(&one),
             Err(why) => {
                 wrong += 1;
-                let Way { target, device, registers, effort, .. } = &way;
+                let Way { goals, device } = &way;
                 let device = device.as_ref().map_or("", |d| &d.name);
-                println!("design {seed}, {target:?} {device} {registers:?} -O{effort}\n{why}");
+                println!("design {seed}, {device} {goals:?}\n{why}");
             }
         }
         if (seed + 1).is_multiple_of(500) {

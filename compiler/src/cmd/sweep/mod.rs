@@ -154,7 +154,7 @@ fn one(
     let cli = parse(compile, &model, folder)
         .map_err(|e| Diagnostic::error(&codes::SWEEP, e.to_string()).help("`blc compile --help` lists the options"))?;
     let Command::Compile(args) = &cli.command else { return Ok(None) };
-    let compiled = compile::compile(args, load::read(&model)?, Instant::now(), registry, ui)?;
+    let compiled = compile::compile(args, load::read(&model)?, Instant::now(), None, registry, ui)?;
     let mut outputs = compiled.outputs;
     if let Some(report) = outputs.get(REPORT) {
         run.take(&serde_json::from_slice(report).unwrap_or_default());
