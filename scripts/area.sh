@@ -4,7 +4,8 @@
 #   scripts/area.sh FILE.blif ...        prints a Markdown table
 #
 # BLC is the program (default: target/release/blc), LEVELS the levels of work (default: "0 1 2 3"), ABC the program
-# (default: berkeley-abc). ABC's sites are those of blc's pairing of ABC's LUTs.
+# (default: berkeley-abc). ABC's sites are those of blc's pairing of ABC's LUTs. A level that takes more sites than the one before
+# ends the script.
 set -euo pipefail
 blc=${BLC:-target/release/blc}
 levels=${LEVELS:-"0 1 2 3"}
@@ -45,8 +46,11 @@ for file in "$@"; do
     printf '| %s ' "$name"
     row=$(theirs "$file" area "$area"); read -r f s t <<<"$row"; printf '| %s / %s (%ss) ' "$f" "$s" "$t"
     row=$(theirs "$file" strong "$strong"); read -r f s t <<<"$row"; printf '| %s / %s (%ss) ' "$f" "$s" "$t"
+    least=
     for level in $levels; do
         row=$(ours "$file" "$work/$name-$level" -O "$level"); read -r f s t <<<"$row"; printf '| %s / %s (%ss) ' "$f" "$s" "$t"
+        [ "$s" -le "${least:-$s}" ] || { echo "$name: -O$level takes more sites than the level before" >&2; exit 4; }
+        least=$s
     done
     printf '|\n'
 done

@@ -339,7 +339,7 @@ pub struct Compile {
     /// on; its test samples choose how far to go, and measure)
     #[arg(long, value_name = "DATA", conflicts_with = "prove")]
     pub prune: Option<String>,
-    /// Points of held-out accuracy that `--prune` may take
+    /// Points of held-out accuracy that `--prune` may take, beside the standard error of measuring them
     #[arg(long, value_name = "POINTS", requires = "prune", default_value = "0.2")]
     pub accuracy_budget: f64,
     /// Print report.json instead of the table

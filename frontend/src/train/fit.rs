@@ -144,7 +144,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(data: &'a Dataset, config: &'a Config) -> Result<Self> {
         let features = data.features();
-        let holdout = Holdout::stratified(&data.train.y, data.classes, config.validation, config.seed);
+        let holdout = Holdout::stratified(&data.train.y, data.classes, config.validation, Holdout::SEED);
         let (x, samples) = (&data.train.x, &holdout.train);
         let encoder = Encoder::fit(x, &data.shape, samples, &config.encoder);
         let learns = config.encoder.kind == EncoderKind::Learnable;

@@ -57,7 +57,7 @@ pub struct Prune {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PruneOptions {
-    /// Points of held-out accuracy that may go, in percent: 0 to 100.
+    /// Points of held-out accuracy that may go, in percent: 0 to 100; beside them one standard error of what is measured.
     pub budget: f64,
     /// What the order of visits derives from.
     pub seed: u64,
@@ -82,7 +82,7 @@ impl PassSpec for Prune {
 }
 
 /// Strengths of pruning, rising; each is swept twice.
-const STRENGTHS: [f64; 8] = [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5];
+const STRENGTHS: [f64; 9] = [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
 
 impl Pass for Prune {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
@@ -97,7 +97,8 @@ impl Pass for Prune {
         let reference = Predictions::new(&net, &data.choice)?;
         let values = net.values(&data.train)?;
         let mut best = (net.clone(), 0);
-        let mut pruner = prune::Pruner::new(net, values, &data.train.labels, seed);
+        let temperature = prune::temperature(&net, &net.values(&data.choice)?, &data.choice.labels);
+        let mut pruner = prune::Pruner::new(net, values, &data.train.labels, temperature, seed);
         let mut gone = 0;
         // The strongest step within the budget: few samples can be wrong about one before it.
         for strength in STRENGTHS {
@@ -144,11 +145,16 @@ impl Predictions {
         self.classes.iter().zip(&samples.labels).filter(|(a, b)| a == b).count() as u64
     }
 
-    /// Whether another network loses at most `budget` points on samples.
+    /// Whether another network loses at most `budget` points on samples, as far as so many can tell: by one standard error
+    /// of the difference, which is the root of the number of samples that one is right about and the other is not (the rule of
+    /// Breiman et al., "Classification and Regression Trees", 1984).
     fn within(&self, net: &Net, samples: &Samples, budget: f64) -> Result<bool, Abort> {
         let after = Self::new(net, samples)?;
         let lost = self.right(samples) as f64 - after.right(samples) as f64;
-        Ok(lost <= budget / 100.0 * samples.len() as f64)
+        let right =
+            |classes: &[u16]| -> Vec<bool> { classes.iter().zip(&samples.labels).map(|(a, b)| a == b).collect() };
+        let differ = right(&self.classes).iter().zip(&right(&after.classes)).filter(|(a, b)| a != b).count();
+        Ok(lost <= budget / 100.0 * samples.len() as f64 + (differ as f64).sqrt())
     }
 
     /// Tells the report what became of the predictions.

@@ -2,8 +2,9 @@
 //!
 //! Nodes are visited in random order. Of a node every input is tried: the two halves of its table become one, each entry
 //! what most samples at it had; the change runs through what the node feeds, as far as it goes, to the counts of the
-//! groups. An input goes if the cross-entropy of the counts (at a temperature fitted before) rises by at most `strength *
-//! samples * gain / nodes`, where `gain` is what part of a LUT site it saves. Strength rises in steps.
+//! groups. An input goes if the cross-entropy of the counts rises by at most `strength * samples * gain / nodes`, where `gain`
+//! is what part of a LUT site it saves. Strength rises in steps. The temperature of the counts is that of least loss on samples
+//! that were not trained on: a network that knows its own samples by heart is sure of them at any margin.
 //!
 //! This is a discrete re-fit towards the labels, no approximation of the function.
 
@@ -54,7 +55,8 @@ struct Effect {
 }
 
 impl<'a> Pruner<'a> {
-    pub fn new(net: Net, values: Values, labels: &'a [u16], seed: u64) -> Self {
+    /// `values` and `labels` are of the samples pruned on.
+    pub fn new(net: Net, values: Values, labels: &'a [u16], temperature: f64, seed: u64) -> Self {
         let mut readers = vec![Vec::new(); net.signals()];
         for (i, node) in net.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|&s| readers[s as usize].push(i as u32));
@@ -63,7 +65,7 @@ impl<'a> Pruner<'a> {
         for (g, group) in net.groups.iter().enumerate() {
             group.bits.iter().for_each(|&s| counted[s as usize].push(g as u16));
         }
-        let loss = Loss::fit(net.counts(&values), net.groups.len(), labels);
+        let loss = Loss::new(net.counts(&values), net.groups.len(), temperature);
         let size = net.nodes.len().max(1);
         Self { net, labels, values, readers, counted, loss, size, rng: Rng::new(seed) }
     }
@@ -227,31 +229,34 @@ struct Loss {
     groups: usize,
     /// `[samples, groups]`
     counts: Vec<u32>,
-    temperature: f64,
     /// `exp(count / temperature)`, scaled.
     exp: Vec<f64>,
 }
 
-impl Loss {
-    /// The temperature of least loss, of a grid.
-    fn fit(counts: Vec<u32>, groups: usize, labels: &[u16]) -> Self {
-        let mut loss = Self { groups, counts, temperature: 1.0, exp: Vec::new() };
-        let most = loss.counts.iter().copied().max().unwrap_or(0);
-        let mut best = (f64::INFINITY, 1.0);
-        for step in 0..40 {
-            let temperature = 0.25 * 1.2f64.powi(step);
-            loss.set(temperature, most);
-            let total = loss.total(labels);
-            if total < best.0 {
-                best = (total, temperature);
-            }
+/// The temperature of least loss on samples, of a grid.
+pub(super) fn temperature(net: &Net, values: &Values, labels: &[u16]) -> f64 {
+    let mut loss = Loss::new(net.counts(values), net.groups.len(), 1.0);
+    let mut best = (f64::INFINITY, 1.0);
+    for step in 0..40 {
+        let temperature = 0.25 * 1.2f64.powi(step);
+        loss.set(temperature);
+        let total = loss.total(labels);
+        if total < best.0 {
+            best = (total, temperature);
         }
-        loss.set(best.1, most);
+    }
+    best.1
+}
+
+impl Loss {
+    fn new(counts: Vec<u32>, groups: usize, temperature: f64) -> Self {
+        let mut loss = Self { groups, counts, exp: Vec::new() };
+        loss.set(temperature);
         loss
     }
 
-    fn set(&mut self, temperature: f64, most: u32) {
-        self.temperature = temperature;
+    fn set(&mut self, temperature: f64) {
+        let most = self.counts.iter().copied().max().unwrap_or(0);
         // Room above: counts may grow.
         let range = 2 * most + 64;
         self.exp =

@@ -1,11 +1,12 @@
 //! Technology mapping: a bit-level function's LUTs, of up to sixteen inputs, become as few LUTs of at most `k` inputs as
 //! are found, or two-function sites.
 //!
-//! The LUTs are read as a net of small blocks ([`net`], `decompose`, `wide`), in which cuts ([`cut`], [`sets`]) are
+//! The LUTs are read as a net of small blocks ([`net`], `decompose`, `wide`, `columns`), in which cuts ([`cut`], [`sets`]) are
 //! enumerated and chosen ([`map`]); `search` repeats that, and `anneal` makes of a cover one of fewer sites. All other ops stay as they are: the bits they read are computed
 //! exactly. The result is never worse than the function was, by the cost that the options name.
 
 mod anneal;
+mod columns;
 pub mod cut;
 mod decompose;
 pub mod map;

@@ -1,25 +1,50 @@
 //! Tables of seven to sixteen inputs as a decision diagram of multiplexers over functions of few inputs.
 //!
 //! Inputs are split off one by one, each time the one that leaves the least: the fewest different cofactors, of the
-//! fewest inputs (complements count as equal). Equal cofactors are built once.
+//! fewest inputs (complements count as equal). Equal cofactors are built once. Before that, inputs of which only a code matters
+//! become that code, where the diagram with it is smaller ([`columns`]).
 
 use blc_ir::LocId;
 use blc_ir::table::{cofactor, depends, drop_input, mask, widen};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::columns::{self, Split};
 use super::cut::{Cut, Lit, MAX};
 use super::net::Net;
 
 /// A table of `inputs` inputs: `2^inputs` bits, those of fewer than six in the low bits of its one word.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Wide {
-    words: Vec<u64>,
-    inputs: usize,
+pub struct Wide {
+    pub words: Vec<u64>,
+    pub inputs: usize,
 }
 
 impl Wide {
+    /// The table whose lowest inputs say which of `parts`, the last where they say more, of the other inputs.
+    pub fn joined(bits: usize, parts: &[Self]) -> Self {
+        let inputs = bits + parts[0].inputs;
+        let mut words = vec![0; 1 << inputs.saturating_sub(MAX)];
+        for address in 0..1usize << inputs {
+            let part = &parts[(address & ((1 << bits) - 1)).min(parts.len() - 1)];
+            let at = address >> bits;
+            words[address / 64] |= (part.words[at / 64] >> (at % 64) & 1) << (address % 64);
+        }
+        Self { words, inputs }
+    }
+
+    /// Entries that are 1.
+    pub fn ones(&self) -> u32 {
+        self.words.iter().map(|w| w.count_ones()).sum()
+    }
+
+    /// Entries that differ from those where input `j` differs.
+    pub fn influence(&self, j: usize) -> u32 {
+        let [low, high] = self.cofactors(j);
+        low.words.iter().zip(&high.words).map(|(a, b)| (a ^ b).count_ones()).sum()
+    }
+
     /// Both cofactors over the other inputs.
-    fn cofactors(&self, j: usize) -> [Self; 2] {
+    pub fn cofactors(&self, j: usize) -> [Self; 2] {
         [false, true].map(|value| {
             let words = if self.inputs <= MAX {
                 vec![drop_input(cofactor(widen(self.words[0], self.inputs), j, value), self.inputs, j)]
@@ -65,7 +90,24 @@ impl Net {
                 inputs.remove(j);
             }
         }
-        let order = order(&table, self.k());
+        let (mut order, mut size) = order(&table, self.k());
+        while table.inputs > self.k() {
+            let sized = |split: Split| {
+                let (order, size) = self::order(&split.rest, self.k());
+                (split, order, size)
+            };
+            let splits = columns::splits(&table, self.k()).into_iter().map(sized);
+            let cost = |(split, _, size): &(Split, Vec<usize>, usize)| 2 * split.codes.len() + size;
+            let Some(best) = splits.min_by_key(cost).filter(|best| cost(best) < size) else { break };
+            let split;
+            (split, order, size) = best;
+            let bound: Vec<Lit> = split.bound.iter().map(|&j| inputs[j]).collect();
+            let code = |table: &u64| self.function(&Cut::canonical(widen(*table, bound.len()), &bound), loc);
+            let codes: Vec<Lit> = split.codes.iter().map(code).collect();
+            let others = inputs.iter().enumerate().filter(|(j, _)| !split.bound.contains(j)).map(|(_, &lit)| lit);
+            inputs = codes.into_iter().chain(others).collect();
+            table = split.rest;
+        }
         let mut done = FxHashMap::default();
         self.diagram(table, &inputs, &order, &mut done, loc)
     }
@@ -99,22 +141,25 @@ impl Net {
     }
 }
 
-/// Positions (among the inputs still there) to split off until at most `k` are left.
-fn order(table: &Wide, k: usize) -> Vec<usize> {
+/// Positions (among the inputs still there) to split off until at most `k` are left, and the size of the diagram: half a
+/// LUT a multiplexer and a LUT a function left, in halves.
+fn order(table: &Wide, k: usize) -> (Vec<usize>, usize) {
     let mut level: FxHashSet<Wide> = FxHashSet::from_iter([table.clone()]);
-    let mut order = Vec::new();
+    let (mut order, mut size) = (Vec::new(), 0);
     for n in (k + 1..=table.inputs).rev() {
         let split =
             |j: usize| -> FxHashSet<Wide> { level.iter().flat_map(|t| t.cofactors(j)).map(|t| t.normal().0).collect() };
         // The bits of all tables, without their vacuous inputs.
-        let size = |next: &FxHashSet<Wide>| -> u64 {
+        let bits = |next: &FxHashSet<Wide>| -> u64 {
             next.iter().map(|t| (0..t.inputs).fold(1, |bits, j| bits << u32::from(t.depends(j)))).sum()
         };
-        let Some((j, next)) = (0..n).map(|j| (j, split(j))).min_by_key(|(_, next)| size(next)) else { break };
+        let Some((j, next)) = (0..n).map(|j| (j, split(j))).min_by_key(|(_, next)| bits(next)) else { break };
         order.push(j);
+        size += level.iter().filter(|t| t.depends(j)).count();
         level = next;
     }
-    order
+    let left = level.iter().filter(|t| (0..t.inputs).filter(|&j| t.depends(j)).count() > 1).count();
+    (order, size + 2 * left)
 }
 
 #[cfg(test)]
@@ -157,6 +202,21 @@ mod tests {
         fn any_table(n in 7usize..=10, k in 2usize..=6, words in proptest::collection::vec(any::<u64>(), 16)) {
             check(&words[..1 << (n - 6)], n, k);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn any_weighted_sum(n in 7usize..=11, k in 2usize..=6, weights in proptest::collection::vec(0i32..20, 11), cut in 0i32..99) {
+            let sum = |a: usize| -> i32 { weights.iter().enumerate().map(|(j, w)| if a >> j & 1 == 1 { *w } else { 0 }).sum() };
+            check(&table(n, |a| sum(a) >= cut), n, k);
+        }
+    }
+
+    /// The number of those who agree is all that a majority needs to know of some: as sums in few LUTs, not as a diagram.
+    #[test]
+    fn codes_are_smaller_than_diagrams() {
+        let nodes = check(&table(15, |a| a.count_ones() > 7), 15, 6);
+        assert!(nodes <= 40, "{nodes}");
     }
 
     /// The table of a function of addresses.
