@@ -89,19 +89,20 @@ pub fn search(f: &Func, options: &CoverOptions, control: &Control) -> Option<Fun
     let one = (f.op_count() * ROUNDS.len() * COVERS).max(1) as u64;
     let ways = &ways[..((budget / one) as usize).clamp(1, ways.len())];
     let budget = budget / ways.len() as u64;
-    let levels = u64::from(fewest_levels(f, options));
+    let first = Subject::read(f, k, false);
+    let levels = u64::from(fewest_levels(&first, options));
     let slack = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
     let limit = control.at_most(slack);
     let few = control.levels.is_some().then_some(u32::try_from(levels).unwrap_or(u32::MAX));
     let follow = |&(k, areas): &(usize, Areas)| {
         let settings = Settings { k, cuts: options.cuts, areas, levels: limit };
-        follow(f, settings, limit, budget, options, control)
+        follow(f, &first, settings, limit, budget, options, control)
     };
     let covered: Vec<(Quality, Func)> = ways.par_iter().map(follow).collect();
     let (mut quality, mut best) = covered.into_iter().min_by_key(|(quality, _)| *quality)?;
     if let Some(levels) = few.filter(|_| quality.excess > 0) {
         let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels };
-        let shallow = self::follow(f, settings, limit, budget, options, control);
+        let shallow = self::follow(f, &first, settings, limit, budget, options, control);
         (quality, best) = std::cmp::min_by_key((quality, best), shallow, |(quality, _)| *quality);
     }
     if options.sites && options.anneal > 0 && quality.excess == 0 {
@@ -151,8 +152,7 @@ fn quality(f: &Func, options: &CoverOptions, limit: u32) -> Quality {
     }
 }
 
-fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
-    let subject = Subject::read(f, options.k, false);
+fn fewest_levels(subject: &Subject, options: &CoverOptions) -> u32 {
     let roots = subject.roots();
     let settings = Settings { k: options.k, cuts: options.cuts, areas: EVEN, levels: u32::MAX };
     let mut mapper = Mapper::new(&subject.net, &roots, settings);
@@ -161,10 +161,11 @@ fn fewest_levels(f: &Func, options: &CoverOptions) -> u32 {
     mapper.cost().levels.min(given)
 }
 
-/// Covers a function, then the cover, and so on; returns the best with at most `limit` levels. `budget` is spent by node
-/// and round.
+/// Covers a function, `first` as it was read, then the cover, and so on; returns the best with at most `limit` levels.
+/// `budget` is spent by node and round.
 fn follow(
     f: &Func,
+    first: &Subject,
     settings: Settings,
     limit: u32,
     budget: u64,
@@ -175,12 +176,18 @@ fn follow(
     let mut current = f.clone();
     let (mut area, mut stale, mut spent) = (f32::INFINITY, 0, 0);
     for turn in 0..MAX_COVERS {
-        let subject = Subject::read(&current, settings.k, turn % 2 == 1);
+        let again;
+        let subject = if turn == 0 && first.net.k() == settings.k {
+            first
+        } else {
+            again = Subject::read(&current, settings.k, turn % 2 == 1);
+            &again
+        };
         spent += (subject.net.node_count() * ROUNDS.len()) as u64;
         if turn > 0 && (spent > budget || control.stopped()) {
             break;
         }
-        let cover = cover(&subject, settings);
+        let cover = cover(subject, settings);
         subject.write(&mut current, &cover);
         current.tidy();
         let quality = quality(&current, options, limit);
