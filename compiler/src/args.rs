@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use blc_backends::emit::Format;
 use blc_backends::sim::Engine;
 use blc_frontend::import;
-use blc_passes::default::EFFORT;
+use blc_passes::default::{self, EFFORT};
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -289,10 +289,11 @@ pub struct Compile {
     /// As many stages of `@default` as fit into this time from input to output, by the target's estimated delays
     #[arg(long, value_name = "NS", conflicts_with_all = ["stages", "clock"], value_parser = positive)]
     pub latency_ns: Option<f64>,
-    /// Let the head's sums share adders in `@default`, so that a sample takes M cycles: `in_valid`, held until `in_ready`, and
-    /// `out_valid`
-    #[arg(long, value_name = "iterative=M", value_parser = iterative)]
-    pub head: Option<u64>,
+    /// Head of `@default`: `small`, of few sites; `fast`, of few levels and without carry chains, about half the time from
+    /// input to output for up to half more sites; `iterative=M`, small, its sums sharing adders, so that a sample takes M
+    /// cycles: `in_valid`, held until `in_ready`, and `out_valid` [default: fast with --latency-ns, else small]
+    #[arg(long, value_name = "KIND", conflicts_with = "no_head", value_parser = head)]
+    pub head: Option<Head>,
     /// A bit beside the data of `@default` that says whether it is there: `in_valid` and `out_valid`
     #[arg(long)]
     pub valid: bool,
@@ -516,12 +517,23 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// `iterative=M`.
-fn iterative(text: &str) -> Result<u64, String> {
+/// What `--head` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// A head that takes a sample every cycle.
+    Of(default::Head),
+    /// A small one that takes a sample in so many cycles.
+    Iterative(u64),
+}
+
+fn head(text: &str) -> Result<Head, String> {
     let most = blc_ir::control::MAX_INTERVAL;
-    match text.strip_prefix("iterative=").and_then(|m| m.parse().ok()) {
-        Some(m) if (2..=most).contains(&m) => Ok(m),
-        _ => Err(format!("`iterative=M` is wanted, M from 2 to {most}")),
+    match text.strip_prefix("iterative=").map(str::parse) {
+        None => {
+            text.parse().map(Head::Of).map_err(|_| format!("say `small`, `fast` or `iterative=M`, M from 2 to {most}"))
+        }
+        Some(Ok(m)) if (2..=most).contains(&m) => Ok(Head::Iterative(m)),
+        Some(_) => Err(format!("`iterative=M` is wanted, M from 2 to {most}")),
     }
 }
 

@@ -20,6 +20,28 @@ pub enum Registers {
     Latency(f64),
 }
 
+/// How a head is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Head {
+    /// Of as few sites as are found.
+    #[default]
+    Small,
+    /// With as few levels, of lookup tables alone.
+    Fast,
+}
+
+impl std::str::FromStr for Head {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "small" => Ok(Self::Small),
+            "fast" => Ok(Self::Fast),
+            _ => Err("say `small` or `fast`".into()),
+        }
+    }
+}
+
 /// How much work a compilation may do, least first: each level gives at most the sites (or functions) of the one before,
 /// because it begins with the same covers and keeps of what follows only what is smaller.
 pub const EFFORTS: std::ops::RangeInclusive<u8> = 0..=3;
@@ -45,6 +67,8 @@ pub struct Goals {
     pub target: Target,
     /// With which registers.
     pub registers: Registers,
+    /// With what kind of head.
+    pub head: Head,
     /// With how much work, of [`EFFORTS`].
     pub effort: u8,
     /// How long signals take there.
@@ -56,7 +80,14 @@ pub struct Goals {
 impl Goals {
     /// For a target, with such registers, all else as nobody chose it.
     pub fn new(target: Target, registers: Registers) -> Self {
-        Self { target, registers, effort: EFFORT, delays: Delays::default(), forbid: Forbid::default() }
+        Self {
+            target,
+            registers,
+            head: Head::default(),
+            effort: EFFORT,
+            delays: Delays::default(),
+            forbid: Forbid::default(),
+        }
     }
 }
 
@@ -89,11 +120,11 @@ const STEPS: &[(&str, For, u8, &str)] = &[
         0,
         "while it is seen which bits are a code; each lost input frees logic",
     ),
-    ("lower-encoder", For::Model, 0, "only the thresholds still in use become tables"),
-    ("lower-head{head}", For::Model, 0, "before the cover, so that it sees across the border of network and head"),
-    ("fold", For::Model, 0, "constants and inverters that the lowering left; bits taken out of words and put back"),
+    ("lower-encoder", For::All, 0, "only the thresholds still in use become tables"),
+    ("lower-head{head}", For::All, 0, "before the cover, so that it sees across the border of network and head"),
+    ("fold", For::All, 0, "constants and inverters that the lowering left; bits taken out of words and put back"),
     (
-        "cover{k={k}{sites},effort={effort}}",
+        "cover{k={k}{sites},effort={effort}{tight}}",
         For::All,
         0,
         "as few tables, or sites of two small ones, as the target's inputs allow",
@@ -132,7 +163,7 @@ const STEPS: &[(&str, For, u8, &str)] = &[
 
 /// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
 pub fn pipeline(level: Level, goals: &Goals) -> String {
-    let Goals { target, registers, effort, ref delays, forbid } = *goals;
+    let Goals { target, registers, head, effort, ref delays, forbid } = *goals;
     if level == Level::Hw {
         return String::new();
     }
@@ -160,7 +191,8 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     };
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
-    let head = match (target, registered) {
+    let lowering = match (target, registered) {
+        _ if head == Head::Fast => "{fast=true}",
         _ if forbid.carry || forbid.pair => "",
         (Target::Xc7 | Target::Xcup, true) => "{carry=true,registered=true}",
         (Target::Xc7 | Target::Xcup, _) => "{carry=true}",
@@ -173,14 +205,20 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     };
     let shared = if target.is_xilinx() && !forbid.pair { "" } else { ",sites=false" };
     // The levels of a model are the period of its clock; a netlist has none.
+    let slack = match (head, model) {
+        (Head::Fast, _) => "0",
+        (_, true) => "25",
+        (_, false) => "400",
+    };
     text.replace("{effort}", &effort.min(1).to_string())
-        .replace("{slack}", if model { "25" } else { "400" })
+        .replace("{slack}", slack)
         .replace("{k}", &target.k().to_string())
         .replace("{sites}", sites)
+        .replace("{tight}", if head == Head::Fast { ",slack=0" } else { "" })
         .replace("{shared}", shared)
         .replace("{pair}", if forbid.pair { "{pair=false}" } else { "" })
         .replace("{registers}", &cut)
-        .replace("{head}", head)
+        .replace("{head}", lowering)
 }
 
 /// Delays as options of `pipeline`.
@@ -212,7 +250,9 @@ mod tests {
                     Registers::Latency(12.0),
                 ];
                 for (registers, effort) in registers.into_iter().flat_map(|r| EFFORTS.map(move |effort| (r, effort))) {
-                    let text = pipeline(level, &Goals { effort, ..Goals::new(target, registers) });
+                    let head = if effort == 2 { Head::Fast } else { Head::Small };
+                    let goals = Goals { head, effort, ..Goals::new(target, registers) };
+                    let text = pipeline(level, &goals);
                     let read = Pipeline::parse("@default", &text, &registry).unwrap_or_else(|e| panic!("{e}"));
                     assert_eq!(read.resolved().is_empty(), level == Level::Hw);
                 }
@@ -220,12 +260,15 @@ mod tests {
         }
         let text = |target, registers, effort| pipeline(Level::Bit, &Goals { effort, ..Goals::new(target, registers) });
         let found = text(Target::Xc7, Registers::Stages(0), 1);
-        assert_eq!(found, "fold,cover{k=6,sites=true,effort=1},fold,bound,muxes{k=6},pipeline{stages=0},to-xc7,dce");
+        assert_eq!(
+            found,
+            "fold,lower-encoder,lower-head{carry=true},fold,cover{k=6,sites=true,effort=1},fold,bound,muxes{k=6},pipeline{stages=0},to-xc7,dce"
+        );
         let found = text(Target::Slices(4), Registers::Stages(0), 0);
-        let wide = "fold,cover{k=4,muxes=true,effort=0},fold,bound,muxes{k=4,sites=false},pipeline{stages=0},dce";
+        let wide = "fold,lower-encoder,lower-head,fold,cover{k=4,muxes=true,effort=0},fold,bound,muxes{k=4,sites=false},pipeline{stages=0},dce";
         assert_eq!(found, wide);
         let found = text(Target::Lut(4), Registers::Levels(2), 0);
-        assert_eq!(found, "fold,cover{k=4,effort=0},fold,bound,pipeline{levels=2},dce");
+        assert_eq!(found, "fold,lower-encoder,lower-head,fold,cover{k=4,effort=0},fold,bound,pipeline{levels=2},dce");
     }
 
     #[test]

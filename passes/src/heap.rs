@@ -114,7 +114,7 @@ fn counter(n: usize, above: usize) -> usize {
 }
 
 /// Bit `weight` of the number of ones among `n` inputs.
-fn count_bit(n: usize, weight: usize) -> u64 {
+pub(crate) fn count_bit(n: usize, weight: usize) -> u64 {
     let ones = |address: u64| u64::from(address.count_ones());
     (0..1u64 << n).fold(0, |table, a| table | (ones(a) >> weight & 1) << a) & mask(n)
 }

@@ -51,7 +51,7 @@ pub use blc_ir::suggest;
 pub use check::Check;
 pub use control::Control;
 pub use cost::Cost;
-pub use default::{Forbid, Goals, Registers};
+pub use default::{Forbid, Goals, Head, Registers};
 pub use manager::{Failure, PassManager, PassObserver, PassRun, RunReport};
 pub use pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
 pub use pipeline::Pipeline;

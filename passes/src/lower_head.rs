@@ -1,13 +1,13 @@
 //! `lower-head`: sums, comparisons, choices and the largest of words become lookup tables.
 //!
 //! Sums become bit heaps of lookup tables ([`crate::heap`]) or, with `carry`, of the counters of Xilinx slices
-//! ([`crate::head`]); the rest what [`crate::compare`] says.
+//! ([`crate::head`]); the rest what [`crate::compare`] says. With `fast` all is built for few levels ([`crate::head::fast`]).
 
 use blc_ir::{Func, Level, Op, OpKind, Type, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{argmax, choose, greater};
-use crate::head::Slices;
+use crate::head::{Slices, fast};
 use crate::heap::{BitHeap, Levels};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use crate::rebuild::{Bits, Rebuild};
@@ -25,6 +25,8 @@ pub struct LowerHeadOptions {
     pub carry: bool,
     /// Whether all that a carry chain makes goes into registers, as `pipeline` has it by layers.
     pub registered: bool,
+    /// Whether few levels count more than few tables: no carry chains then.
+    pub fast: bool,
 }
 
 impl PassSpec for LowerHead {
@@ -44,8 +46,10 @@ impl Pass for LowerHead {
         if !f.ops().any(|(_, op)| words(op.kind)) {
             return Ok(Changed::No);
         }
-        let slices = self.options.carry.then(|| Slices::new(self.options.registered));
-        let mut lowering = Lowering { rebuild: Rebuild::new(f), bits: Bits::default(), levels: Levels::new(), slices };
+        let fast = self.options.fast;
+        let slices = (self.options.carry && !fast).then(|| Slices::new(self.options.registered));
+        let mut lowering =
+            Lowering { rebuild: Rebuild::new(f), bits: Bits::default(), levels: Levels::new(), slices, fast };
         for (id, op) in f.ops() {
             match words(op.kind) {
                 true => lowering.op(op),
@@ -66,6 +70,7 @@ struct Lowering<'a> {
     bits: Bits,
     levels: Levels,
     slices: Option<Slices>,
+    fast: bool,
 }
 
 impl Lowering<'_> {
@@ -85,7 +90,10 @@ impl Lowering<'_> {
             }
             _ => {
                 let words: Vec<_> = operands.iter().map(|&v| self.bits.all(f, v)).collect();
-                let mut index = argmax(f, &words, self.slices.is_some(), op.loc);
+                let mut index = match self.fast {
+                    true => fast::argmax(f, &words, op.loc),
+                    false => argmax(f, &words, self.slices.is_some(), op.loc),
+                };
                 if index.is_empty() {
                     index.push(f.constant(0, Type::BIT));
                 }
@@ -119,14 +127,22 @@ impl Lowering<'_> {
         for column in (0..width).filter(|c| constant >> c & 1 == 1) {
             addends.push((column, f.constant(1, Type::BIT)));
         }
+        let mut zero = None;
+        let mut whole = |f: &mut Func, columns: Vec<Option<Value>>| -> Vec<Value> {
+            let bit = |bit: Option<Value>| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT)));
+            columns.into_iter().map(bit).collect()
+        };
+        if self.fast {
+            let bits: Vec<_> = addends.iter().map(|&(column, bit)| (column, bit, self.levels.of(bit))).collect();
+            let columns = fast::sum(f, &bits, width, op.loc);
+            return whole(f, columns);
+        }
         let planned = self.slices.as_mut().and_then(|slices| slices.sum(f, &addends, width, op.loc));
         let columns = planned.unwrap_or_else(|| {
             let mut heap = BitHeap::new(width);
             addends.iter().for_each(|&(column, bit)| heap.add(column, bit, self.levels.of(bit)));
             heap.compress(f, &mut self.levels, op.loc)
         });
-        let mut zero = None;
-        let bit = |bit: Option<Value>| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT)));
-        columns.into_iter().map(bit).collect()
+        whole(f, columns)
     }
 }

@@ -77,7 +77,7 @@ fn nets() {
         let f = net(3, 30);
         let found = check(&f, &run(&f, passes));
         assert_eq!(found.verdict, Verdict::Proved, "{passes}: {:?}", found.effort);
-        assert_eq!(found.effort.sums, 3, "{passes}");
+        assert!(found.effort.sums >= 3, "{passes}: {:?}", found.effort);
     }
 }
 

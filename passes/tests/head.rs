@@ -12,6 +12,9 @@ use proptest::prelude::*;
 
 const LOC: LocId = LocId::UNKNOWN;
 
+/// The kinds of heads that every device can have.
+const HEADS: [&str; 2] = ["lower-head", "lower-head{fast=true}"];
+
 /// `word.sum` of `n` bits.
 fn popcount(n: usize) -> Func {
     let mut f = Func::new("popcount", FuncKind::Func);
@@ -84,8 +87,9 @@ fn number(val: &Val) -> u64 {
 #[test]
 fn popcounts_count_ones() {
     let rng = &mut Rng(1);
-    for n in (1..=12).chain([13, 17, 25, 31, 32, 33, 63, 64, 65, 100, 127, 128, 200]) {
-        let module = lowered(popcount(n), "lower-head,fold");
+    let sizes = (1..=12).chain([13, 17, 25, 31, 32, 33, 63, 64, 65, 100, 127, 128, 200]);
+    for (n, head) in sizes.flat_map(|n| HEADS.map(|head| (n, head))) {
+        let module = lowered(popcount(n), &format!("{head},fold"));
         let f = &module.funcs[0];
         assert_lowered(f);
         let mut evaluator = Evaluator::new(&module, f).unwrap();
@@ -100,7 +104,7 @@ fn popcounts_count_ones() {
                 })
                 .collect();
             let ones: u64 = bits.iter().sum();
-            assert_eq!(number(&evaluator.run(&[Val::Packed(bits)]).unwrap()[0]), ones, "{n} bits");
+            assert_eq!(number(&evaluator.run(&[Val::Packed(bits)]).unwrap()[0]), ones, "{n} bits, {head}");
         }
     }
 }
@@ -120,9 +124,11 @@ fn sums_of_words_wrap_around() {
         let y = f.sum(&parts, width, LOC);
         f.add_result("y", y);
         let module = module_of(f);
-        let lowered = lowered(module.funcs[0].clone(), "lower-head");
-        assert_lowered(&lowered.funcs[0]);
-        assert_equal(&module, &module.funcs[0], &lowered.funcs[0], 200, rng.next());
+        for head in HEADS {
+            let lowered = lowered(module.funcs[0].clone(), head);
+            assert_lowered(&lowered.funcs[0]);
+            assert_equal(&module, &module.funcs[0], &lowered.funcs[0], 200, rng.next());
+        }
     }
 }
 
@@ -134,8 +140,10 @@ fn largest(words: &[u64]) -> u64 {
 
 #[test]
 fn argmax_of_small_words_exhaustively() {
-    for widths in [&[2u8, 2, 2, 2, 2][..], &[1; 8], &[3, 1, 2], &[1, 3, 2, 3], &[4, 4], &[1, 5], &[2], &[3, 3, 3]] {
-        let module = lowered(argmax(widths), "lower-head");
+    let all =
+        [&[2u8, 2, 2, 2, 2][..], &[1; 8], &[3, 1, 2], &[1, 3, 2, 3], &[4, 4], &[1, 5], &[2], &[3, 3, 3], &[1; 13]];
+    for (widths, head) in all.into_iter().flat_map(|widths| HEADS.map(|head| (widths, head))) {
+        let module = lowered(argmax(widths), head);
         assert_lowered(&module.funcs[0]);
         let mut evaluator = Evaluator::new(&module, &module.funcs[0]).unwrap();
         let total: u8 = widths.iter().sum();
@@ -158,8 +166,9 @@ fn argmax_of_small_words_exhaustively() {
 #[test]
 fn argmax_breaks_ties_to_the_lowest_and_stands_extremes() {
     let rng = &mut Rng(3);
-    for (groups, width) in [(10usize, 7u8), (10, 5), (3, 16), (17, 1), (100, 4), (1000, 7), (1023, 2)] {
-        let module = lowered(argmax(&vec![width; groups]), "lower-head,fold");
+    let shapes = [(10usize, 7u8), (10, 5), (3, 16), (13, 9), (17, 1), (100, 4), (1000, 7), (1023, 2)];
+    for ((groups, width), head) in shapes.into_iter().flat_map(|shape| HEADS.map(|head| (shape, head))) {
+        let module = lowered(argmax(&vec![width; groups]), &format!("{head},fold"));
         let mut evaluator = Evaluator::new(&module, &module.funcs[0]).unwrap();
         let top = (1u64 << width) - 1;
         for sample in 0..60 {
@@ -190,10 +199,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn keeps_what_words_compute(seed: u64, ops in 5usize..60) {
+    fn keeps_what_words_compute(seed: u64, ops in 5usize..60, fast: bool) {
         let mut module = module_of(random_words(seed, ops));
         let before = module.funcs[0].clone();
-        run(&mut module, "lower-encoder,lower-head,fold,lower-head");
+        let head = HEADS[usize::from(fast)];
+        run(&mut module, &format!("lower-encoder,{head},fold,{head}"));
         assert_lowered(&module.funcs[0]);
         assert_equal(&module, &before, &module.funcs[0], 64, seed);
     }
@@ -216,5 +226,15 @@ fn heads_cost_no_more_than_measured() {
         assert!(one.lut_functions <= group, "{one:?}");
         assert!(all.lut_functions <= functions, "{all:?}");
         assert!(placed.lut_functions <= functions && placed.luts <= sites, "{placed:?}");
+    }
+}
+
+/// A fast head is one of few levels: as many as compressors, an adder and comparators of this size take, and no more.
+#[test]
+fn fast_heads_are_shallow() {
+    for (bits, most) in [(300, 9), (1000, 11), (3000, 13)] {
+        let levels = |kind: &str| area(head(bits, 10), &format!("{kind},fold,cover{{slack=0}},fold")).levels;
+        let (small, fast) = (levels(HEADS[0]), levels(HEADS[1]));
+        assert!(fast <= most && fast < small, "{bits} bits: {fast} levels, of the small head {small}");
     }
 }

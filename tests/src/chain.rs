@@ -13,7 +13,7 @@ use blc_ir::eval::{Val, affine};
 use blc_ir::{Elem, Level, Module, OpKind, parse, verify};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::timing::Delays;
-use blc_passes::{Check, Forbid, Goals, PassManager, Pipeline, Registers, Registry, Target, default};
+use blc_passes::{Check, Forbid, Goals, Head, PassManager, Pipeline, Registers, Registry, Target, default};
 
 use crate::random::Rng;
 
@@ -86,7 +86,8 @@ impl Way {
             n => (n % 2) as u8,
         };
         let forbid = Forbid { pair: rng.chance(8), muxf: rng.chance(8), carry: rng.chance(8) };
-        Self { goals: Goals { target, registers, effort, delays, forbid }, device }
+        let head = if rng.chance(4) { Head::Fast } else { Head::Small };
+        Self { goals: Goals { target, registers, head, effort, delays, forbid }, device }
     }
 }
 
@@ -116,7 +117,8 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     let mut passes = default::pipeline(top.level(), &way.goals);
     if top.level() == Level::Bit {
         // Words at bit level: the default is for models, which begin above, and for netlists, which have none.
-        passes = format!("lower-encoder,lower-head,{passes}");
+        let head = if way.goals.head == Head::Fast { "{fast=true}" } else { "" };
+        passes = format!("lower-encoder,lower-head{head},{passes}");
     }
     let pipeline = Pipeline::parse(&passes, "", &Registry::standard()).map_err(words("pipeline"))?;
     let manager = PassManager { verify_each: true, check_each: Some(Check::Sim), ..PassManager::default() };

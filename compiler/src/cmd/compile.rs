@@ -14,7 +14,7 @@ use blc_ir::verify::verify;
 use blc_ir::{Elem, Func, FuncAttr, Level, Module, control};
 use blc_passes::codes::NO_FUNCTION;
 use blc_passes::count::count;
-use blc_passes::default::{self, Forbid, Goals, Registers};
+use blc_passes::default::{self, Forbid, Goals, Head, Registers};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::{Control, Cost, Registry, RunReport};
 
@@ -206,8 +206,8 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
     if args.head.is_some() && (level != Level::Tensor || args.parts.no_head) {
         return Err(unfit(&args.input, "--head", "only a model has a head"));
     }
-    if args.reset != Reset::None && !args.valid && args.head.is_none() {
-        let why = "data needs no reset; it belongs to `--valid` or `--head`";
+    if args.reset != Reset::None && !args.valid && !matches!(args.head, Some(args::Head::Iterative(_))) {
+        let why = "data needs no reset; it belongs to `--valid` or `--head iterative=M`";
         return Err(unfit(&args.input, "--reset", why));
     }
     let hw = level == Level::Hw;
@@ -266,8 +266,14 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         _ if level == Level::Tensor => Registers::PerLayer,
         _ => Registers::Stages(0),
     };
+    let fast = args.latency_ns.is_some();
+    let head = match args.head {
+        Some(args::Head::Of(head)) => head,
+        None if fast => Head::Fast,
+        None | Some(args::Head::Iterative(_)) => Head::Small,
+    };
     let (target, effort, delays) = (args.target.passes, args.effort, speed.delays);
-    let text = default::pipeline(level, &Goals { target, registers, effort, delays, forbid: forbidden(args) });
+    let text = default::pipeline(level, &Goals { target, registers, head, effort, delays, forbid: forbidden(args) });
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,
@@ -277,8 +283,10 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         None => text,
     };
     let text = match args.head {
-        Some(m) => text.replacen("lower-encoder", &format!("iterate{{interval={m}}},fold,lower-encoder"), 1),
-        None => text,
+        Some(args::Head::Iterative(m)) => {
+            text.replacen("lower-encoder", &format!("iterate{{interval={m}}},fold,lower-encoder"), 1)
+        }
+        _ => text,
     };
     let text = ports(args, text);
     // After what is exact and cheap, before encoder and head are built.

@@ -8,6 +8,7 @@ use blc_ir::diag::Result;
 use blc_ir::order::schedule;
 use blc_ir::{Data, Diagnostic, Func, Module, Op, OpKind, ResourceId, Value};
 
+use super::cone::Clause;
 use super::graph::{Graph, Lit};
 use super::{table, words};
 use crate::codes::{EQUIV_OP, EQUIV_SIZE};
@@ -48,6 +49,8 @@ pub struct Blasted {
     pub results: Vec<Vec<Lit>>,
     /// Sums of three terms or more.
     pub sums: Vec<Sum>,
+    /// What is true of the gates, each easy to prove given those before.
+    pub lemmas: Vec<Clause>,
 }
 
 /// A whole number that is greater for a greater real number; -0 is below 0.
@@ -66,7 +69,8 @@ pub fn blast(g: &mut Graph, module: &Module, f: &Func, params: &[Vec<Lit>], real
         let text = "feedback through registers: the design is no pipeline";
         Diagnostic::error(&EQUIV_OP, text).in_op(format!("@{}: {}", f.name, f.op(op).info().mnemonic))
     })?;
-    let mut blaster = Blaster { g, module, f, real, bits: vec![Vec::new(); f.value_count()], sums: Vec::new() };
+    let bits = vec![Vec::new(); f.value_count()];
+    let mut blaster = Blaster { g, module, f, real, bits, sums: Vec::new(), lemmas: Vec::new() };
     let clock = f.clock();
     for (port, bits) in f.params.iter().filter(|p| Some(p.value) != clock).zip(params) {
         blaster.bits[port.value.index()].clone_from(bits);
@@ -79,7 +83,7 @@ pub fn blast(g: &mut Graph, module: &Module, f: &Func, params: &[Vec<Lit>], real
         }
     }
     let results = f.results.iter().map(|p| blaster.bits[p.value.index()].clone()).collect();
-    Ok(Blasted { results, sums: blaster.sums })
+    Ok(Blasted { results, sums: blaster.sums, lemmas: blaster.lemmas })
 }
 
 struct Blaster<'a> {
@@ -89,6 +93,7 @@ struct Blaster<'a> {
     real: &'a Real,
     bits: Vec<Vec<Lit>>,
     sums: Vec<Sum>,
+    lemmas: Vec<Clause>,
 }
 
 impl Blaster<'_> {
@@ -125,7 +130,7 @@ impl Blaster<'_> {
                 let element = self.f.ty(op.operands[0]).elem_bits();
                 let words: Vec<Vec<Lit>> =
                     self.bits[op.operands[0].index()].chunks(element).map(<[Lit]>::to_vec).collect();
-                words::argmax(self.g, &words, width)
+                words::argmax(self.g, &words, width, &mut self.lemmas)
             }
             OpKind::Lut { table } | OpKind::Xc7Lut6 { init: table } => vec![table::lut(self.g, &[table], &x)],
             OpKind::LutWide { table } => vec![table::lut(self.g, self.f.table(table), &x)],
@@ -150,7 +155,7 @@ impl Blaster<'_> {
             }
             OpKind::WordArgmax { .. } => {
                 let words: Vec<Vec<Lit>> = op.operands.iter().map(|v| self.bits[v.index()].clone()).collect();
-                words::argmax(self.g, &words, width)
+                words::argmax(self.g, &words, width, &mut self.lemmas)
             }
             OpKind::Reg { .. } | OpKind::Xc7Fdre { .. } => vec![x[0]],
             OpKind::Xc7Lut6_2 { init } => {

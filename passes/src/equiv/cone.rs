@@ -127,6 +127,12 @@ impl Cone {
         }
     }
 
+    /// Tells the solver a clause that is true of the gates, some of which it may not know yet.
+    pub fn learn(&mut self, clause: &[Lit], gates: &dyn Fn(u32) -> Option<Gate>) {
+        clause.iter().filter(|l| l.as_const().is_none()).for_each(|l| self.load(l.node() as u32, gates));
+        self.tell(clause);
+    }
+
     fn lit(&self, lit: Lit) -> batsat::Lit {
         batsat::Lit::new(self.vars[&(lit.node() as u32)], !lit.inverted())
     }

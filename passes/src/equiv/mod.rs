@@ -5,7 +5,7 @@
 //! 1. random and directed patterns ([`patterns`]) refute most that is wrong;
 //! 2. equal structure is one node, and SAT sweeping ([`sweep`]) proves inner nodes equal from the inputs up;
 //! 3. sums of many bits, which sweeping cannot do, are proved by algebra ([`poly`]), and what is above them with their
-//!    bits taken as free;
+//!    bits taken as free ([`prove`] says in which order);
 //! 4. each output still open gets a solver and a larger budget.
 //!
 //! Budgets count conflicts, not seconds, so the verdict is the same on every machine. Pipelines are compared with their
@@ -20,6 +20,7 @@ mod graph;
 mod patterns;
 mod poly;
 mod ports;
+mod prove;
 mod stones;
 mod sweep;
 mod table;
@@ -35,11 +36,13 @@ use blc_ir::{Diagnostic, Elem, Func, Level, Type};
 
 use crate::codes::EQUIV_LATENCY;
 use crate::quantize::dequantize;
-use blast::{Real, Sum};
+use blast::Real;
 pub use certificate::Certificate;
-use graph::{Gate, Graph, Lit};
+use graph::{Graph, Lit};
 pub use ports::Side;
 use ports::{Ports, Shape};
+use prove::Prover;
+use stones::Crossing;
 pub use sweep::Effort;
 use sweep::Sweep;
 
@@ -139,24 +142,27 @@ pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
 
     let mut g = Graph::new(options.gates);
     let inputs: Vec<Lit> = ports.params.iter().flat_map(|s| 0..s.len * s.width).map(|_| g.input()).collect();
-    let first = blast::blast(&mut g, a.module, a.f, &deal(&inputs, &ports.params), &ports.real)?;
+    let crossing = Crossing { from: a, to: b, ports: &ports, inputs: inputs.len(), gates: options.gates };
+    let first = crossing.first(&mut g, a, &inputs)?;
     let mut stones = vec![(g.len(), first.results.concat())];
-    if let Some((module, f)) = stones::lowered(a, &ports, ports.params.first().map_or(1, |s| s.width), b.f) {
-        let stone = blast::blast(&mut g, &module, &f, &deal(&inputs, &ports.params), &ports.real)?;
+    if let Some((module, f)) = crossing.stone() {
+        let stone = crossing.first(&mut g, Side { module: &module, f: &f }, &inputs)?;
         stones.push((g.len(), stone.results.concat()));
     }
-    let others: Vec<Lit> = ports.others.1.iter().map(|&i| inputs[i]).collect();
-    let second = blast::blast(&mut g, b.module, b.f, &deal(&others, &ports.others.0), &ports.real)?;
+    let second = crossing.second(&mut g, &inputs)?;
     let second_bits = second.results.concat();
     let pairs: Vec<(Lit, Lit)> =
         first.results.concat().into_iter().zip(ports.result_of.iter().map(|&i| second_bits[i])).collect();
 
     let patterns = patterns::random(&ports.words, inputs.len(), options.blocks, 1);
     stones.push((g.len(), pairs.iter().map(|p| p.1).collect()));
-    let roots: Vec<Lit> = stones.iter().flat_map(|s| s.1.iter().copied()).collect();
+    let roots: Vec<Lit> =
+        stones.iter().flat_map(|s| s.1.iter()).chain(first.lemmas.iter().flatten()).copied().collect();
     let mut sweep = Sweep::new(&g, roots, patterns, options.certificate);
-    let mut trusted = Vec::new();
-    let open = prove(&mut sweep, &pairs, &first.sums, &ports.result_words, &stones, options, &mut trusted);
+    let mut prover =
+        Prover { sweep: &mut sweep, pairs: &pairs, first: &first, stones: &stones, options, trusted: Vec::new() };
+    let open = prover.prove(&ports.result_words);
+    let trusted = prover.trusted;
     sweep.effort.gates = g.len();
 
     let names = || ports.results.iter().flat_map(|s| (0..s.len * s.width).map(|bit| s.bit_name(bit)));
@@ -191,98 +197,6 @@ pub(crate) fn data_paths(sides: [Side<'_>; 2]) -> Result<Option<[Func; 2]>> {
         Ok(data_path(side.f)?.unwrap_or_else(|| side.f.clone()))
     };
     Ok(Some([path(sides[0])?, path(sides[1])?]))
-}
-
-/// Proves what can be; gives the outputs that stay open. `trusted` gets the pairs that algebra proved.
-fn prove(
-    sweep: &mut Sweep<'_>,
-    pairs: &[(Lit, Lit)],
-    sums: &[Sum],
-    words: &[std::ops::Range<usize>],
-    stones: &[(usize, Vec<Lit>)],
-    options: &Options,
-    trusted: &mut Vec<(Lit, Lit)>,
-) -> Vec<usize> {
-    let differ = |sweep: &Sweep<'_>| pairs.iter().any(|&(a, b)| sweep.patterns.difference(a, b).is_some());
-    let same = |sweep: &Sweep<'_>, i: usize| sweep.resolve(pairs[i].0) == sweep.resolve(pairs[i].1);
-    if differ(sweep) {
-        return Vec::new();
-    }
-    if !sums.is_empty() {
-        // What the sums add up, first; then the sums; then what is made of them.
-        let below = sweep.g.cone(sums.iter().flat_map(|s| s.terms.iter().map(|t| t.0)));
-        sweep.run(options.inner.min(options.output), Some(&below));
-        for sum in sums {
-            // In the stepping stones first, then in the other design: the same results, or what simulates alike.
-            for pair in stones.windows(2) {
-                let ((from, _), (to, theirs)) = (&pair[0], &pair[1]);
-                let ours = &stones[0].1;
-                let result = |bit: &Lit| ours.iter().position(|l| l == bit).map(|i| theirs[i]);
-                let alike = |bit: &Lit| match bit.as_const() {
-                    Some(_) => Some(*bit),
-                    None => sweep.candidates(*bit, |n| (*from..*to).contains(&n)).next(),
-                };
-                let found: Option<Vec<Lit>> = sum.bits.iter().map(result).collect();
-                if let Some(found) = found.or_else(|| sum.bits.iter().map(alike).collect())
-                    && unite_sum(sweep, &sum.bits, &found, &sum.terms, trusted)
-                {
-                    break;
-                }
-            }
-        }
-        sweep.reorder();
-        sweep.prune(stones.iter().flat_map(|s| s.1.iter().copied()));
-    }
-    // Each round may spend more on a question than the one before; most is settled in the first.
-    let mut limit = options.inner.min(options.output);
-    loop {
-        sweep.run(limit, None);
-        for word in words.iter().filter(|w| w.len() > 1) {
-            if word.clone().any(|i| !same(sweep, i)) {
-                let (ours, theirs): (Vec<Lit>, Vec<Lit>) = pairs[word.clone()].iter().copied().unzip();
-                let terms: Vec<(Lit, u32)> = ours.iter().copied().zip(0..).collect();
-                unite_sum(sweep, &ours, &theirs, &terms, trusted);
-            }
-        }
-        sweep.reorder();
-        if differ(sweep) {
-            return Vec::new();
-        }
-        let open = sweep.outputs(pairs, limit.min(options.output));
-        if open.is_empty() || limit >= options.output || differ(sweep) {
-            return open;
-        }
-        limit = limit.saturating_mul(10).min(options.output);
-    }
-}
-
-/// Proves that a word is a sum, and then that it is the word `ours` that is defined as that sum.
-fn unite_sum(
-    sweep: &mut Sweep<'_>,
-    ours: &[Lit],
-    theirs: &[Lit],
-    terms: &[(Lit, u32)],
-    trusted: &mut Vec<(Lit, Lit)>,
-) -> bool {
-    let resolved = |sweep: &Sweep<'_>, l: Lit| sweep.resolve(l);
-    if ours.len() > 63 || ours.iter().zip(theirs).all(|(&x, &y)| resolved(sweep, x) == resolved(sweep, y)) {
-        return true;
-    }
-    let plus: Vec<(Lit, u32)> = theirs.iter().map(|&l| resolved(sweep, l)).zip(0..).collect();
-    let minus: Vec<(Lit, u32)> = terms.iter().map(|&(l, power)| (resolved(sweep, l), power)).collect();
-    let cone = |of: &[(Lit, u32)]| sweep.reach(of.iter().map(|t| t.0));
-    let (upper, lower) = (cone(&plus), cone(&minus));
-    let shared: Vec<bool> =
-        (0..sweep.g.len()).map(|n| upper[n] && lower[n] || matches!(sweep.g.gate(n), Gate::Input(_))).collect();
-    let proved = poly::equal_sums(&plus, &minus, ours.len() as u32, &shared, &|n| sweep.gate(n));
-    if proved {
-        sweep.effort.sums += 1;
-        for (&x, &y) in ours.iter().zip(theirs) {
-            trusted.push((x, y));
-            sweep.unite(x, y);
-        }
-    }
-    proved
 }
 
 fn reals(f: &Func) -> bool {

@@ -89,13 +89,13 @@ pub fn random(words: &[std::ops::Range<usize>], inputs: usize, blocks: usize, se
 }
 
 /// Nodes that no pattern so far tells apart, up to inversion.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Classes {
     /// The class of each node.
     class: Vec<u32>,
     /// Whether a node is 1 under the first pattern: equal up to this inversion.
     phase: Vec<bool>,
-    /// The nodes of each class, in the order they were given in.
+    /// The nodes of each class, in the order they were given in, or sorted to.
     members: Vec<Vec<u32>>,
     seen: usize,
 }
@@ -112,15 +112,25 @@ impl Classes {
             if block == 0 {
                 self.phase = (0..self.class.len()).map(|n| patterns.word(0, Lit::new(n)) & 1 == 1).collect();
             }
-            for class in 0..self.members.len() {
-                self.split(class, block, patterns);
-            }
+            self.split(&patterns.blocks[block]);
         }
         self.seen = patterns.blocks();
     }
 
-    fn split(&mut self, class: usize, block: usize, patterns: &Patterns) {
-        let value = |phase: &[bool], n: u32| patterns.word(block, Lit::new(n as usize).invert_if(phase[n as usize]));
+    /// Splits classes by the values of all nodes under 64 patterns.
+    pub fn split(&mut self, values: &[u64]) {
+        for class in 0..self.members.len() {
+            self.split_class(class, values);
+        }
+    }
+
+    /// Puts each class in this order.
+    pub fn sort(&mut self, rank: &[u32]) {
+        self.members.iter_mut().for_each(|class| class.sort_by_key(|&n| rank[n as usize]));
+    }
+
+    fn split_class(&mut self, class: usize, values: &[u64]) {
+        let value = |phase: &[bool], n: u32| values[n as usize] ^ u64::from(phase[n as usize]).wrapping_neg();
         let members = &self.members[class];
         let Some(&first) = members.first() else { return };
         let common = value(&self.phase, first);
@@ -139,7 +149,7 @@ impl Classes {
         }
     }
 
-    /// The nodes of a node's class, in the order they were given in.
+    /// The nodes of a node's class, in the order they were given in, or sorted to.
     pub fn members(&self, node: usize) -> &[u32] {
         &self.members[self.class[node] as usize]
     }

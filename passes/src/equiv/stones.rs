@@ -5,32 +5,98 @@
 //! its cover, is run on the design and the result added to the graph. Nothing is believed of it: it only has nodes that
 //! something may be proved equal to. A mistake of the passes makes it a useless stone, never a wrong verdict.
 
+use blc_ir::diag::Result;
 use blc_ir::eval::affine;
 use blc_ir::{Func, Module, Op, OpKind, Type};
+use rustc_hash::FxHashSet;
 
+use super::blast::{self, Blasted};
+use super::graph::{Graph, Lit};
+use super::patterns::{self, Patterns};
 use super::ports::{Ports, Side};
-use crate::default::{self, Goals, Registers};
+use crate::default::{self, Goals, Head, Registers};
 use crate::{PassManager, Pipeline, Registry, Target};
 
-/// The design lowered to tables, its head as that of `like`; `None` where it has no sums, or the lowering does not work out.
-pub fn lowered(side: Side<'_>, ports: &Ports, width: usize, like: &Func) -> Option<(Module, Func)> {
-    let words = |kind| {
-        matches!(kind, OpKind::GroupSum { .. } | OpKind::Sum {} | OpKind::Argmax { .. } | OpKind::WordArgmax { .. })
-    };
-    if !side.f.ops().any(|(_, op)| words(op.kind)) {
-        return None;
+/// Blocks of patterns by which a stone is chosen.
+const BLOCKS: usize = 4;
+
+/// A comparison for which a stone is wanted.
+pub struct Crossing<'a> {
+    /// What is lowered.
+    pub from: Side<'a>,
+    /// What it is compared with.
+    pub to: Side<'a>,
+    /// Their ports.
+    pub ports: &'a Ports,
+    /// Inputs in all.
+    pub inputs: usize,
+    /// Most gates.
+    pub gates: usize,
+}
+
+impl Crossing<'_> {
+    /// The first design lowered to tables, its head as that of the second; `None` where it has no sums, or the lowering
+    /// does not work out.
+    pub fn stone(&self) -> Option<(Module, Func)> {
+        let words = |kind| {
+            matches!(kind, OpKind::GroupSum { .. } | OpKind::Sum {} | OpKind::Argmax { .. } | OpKind::WordArgmax { .. })
+        };
+        if !self.from.f.ops().any(|(_, op)| words(op.kind)) {
+            return None;
+        }
+        let goals = head_of(self.to.f);
+        if goals.target.is_xilinx() {
+            return self.lowered(&goals);
+        }
+        let both =
+            [Head::Small, Head::Fast].into_iter().filter_map(|head| self.lowered(&Goals { head, ..goals.clone() }));
+        both.min_by_key(|(module, f)| self.foreign(Side { module, f }).unwrap_or(usize::MAX))
     }
-    let text = default::pipeline(side.f.level(), &Goals { effort: 0, ..head_of(like) });
-    let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={}}}", width.clamp(1, 16)));
-    let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
-    let mut module = Module { funcs: vec![side.f.clone()], ..side.module.clone() };
-    PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
-    let f = module.funcs.pop()?;
-    let bits = |f: &Func| -> Vec<usize> {
-        f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).map(|ty| ty.total_bits()).collect()
-    };
-    let fits = bits(&f).iter().sum::<usize>() == ports.params.iter().map(super::Shape::bits).sum::<usize>();
-    (fits && ports.real.is_code(affine(&module, &f))).then_some((module, f))
+
+    fn lowered(&self, goals: &Goals) -> Option<(Module, Func)> {
+        let Self { from, ports, .. } = *self;
+        let text = default::pipeline(from.f.level(), &Goals { effort: 0, ..goals.clone() });
+        let width = ports.params.first().map_or(1, |s| s.width).clamp(1, 16);
+        let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={width}}}"));
+        let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
+        let mut module = Module { funcs: vec![from.f.clone()], ..from.module.clone() };
+        PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
+        let f = module.funcs.pop()?;
+        let bits = |f: &Func| -> Vec<usize> {
+            f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).map(|ty| ty.total_bits()).collect()
+        };
+        let fits = bits(&f).iter().sum::<usize>() == ports.params.iter().map(super::Shape::bits).sum::<usize>();
+        (fits && ports.real.is_code(affine(&module, &f))).then_some((module, f))
+    }
+
+    /// How many functions there are in the second design and not in a stone, as far as a few patterns tell.
+    fn foreign(&self, stone: Side<'_>) -> Result<usize> {
+        let mut g = Graph::new(self.gates);
+        let inputs: Vec<Lit> = (0..self.inputs).map(|_| g.input()).collect();
+        self.first(&mut g, stone, &inputs)?;
+        let shared = g.len();
+        self.second(&mut g, &inputs)?;
+        let mut values = Patterns::default();
+        values.add(&g, patterns::random(&self.ports.words, self.inputs, BLOCKS, 1));
+        let function = |n: usize| -> [u64; BLOCKS] {
+            let flip = (values.word(0, Lit::new(n)) & 1).wrapping_neg();
+            std::array::from_fn(|block| values.word(block, Lit::new(n)) ^ flip)
+        };
+        let known: FxHashSet<_> = (0..shared).map(function).collect();
+        let wanted: FxHashSet<_> = (shared..g.len()).map(function).collect();
+        Ok(wanted.difference(&known).count())
+    }
+
+    /// The gates of a design with the ports of the first.
+    pub fn first(&self, g: &mut Graph, side: Side<'_>, inputs: &[Lit]) -> Result<Blasted> {
+        blast::blast(g, side.module, side.f, &super::deal(inputs, &self.ports.params), &self.ports.real)
+    }
+
+    /// The gates of the second design.
+    pub fn second(&self, g: &mut Graph, inputs: &[Lit]) -> Result<Blasted> {
+        let inputs: Vec<Lit> = self.ports.others.1.iter().map(|&i| inputs[i]).collect();
+        blast::blast(g, self.to.module, self.to.f, &super::deal(&inputs, &self.ports.others.0), &self.ports.real)
+    }
 }
 
 /// For what the head of a design seems to have been built: with carry chains or without, and with registers behind them

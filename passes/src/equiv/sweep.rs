@@ -18,6 +18,8 @@ use crate::rng::Rng;
 const LANES: usize = 4;
 /// Most blocks of patterns kept: more tell hardly more.
 const MAX_BLOCKS: usize = 512;
+/// Blocks of patterns under which cut nodes are free.
+const FREE_BLOCKS: usize = 64;
 
 /// What it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -47,6 +49,8 @@ pub struct Sweep<'g> {
     /// What it took so far.
     pub effort: Effort,
     classes: Classes,
+    /// Classes by patterns under which cut nodes are free, while only what does not depend on them is asked about.
+    free: Option<Classes>,
     /// What each node was proved equal to: itself, or a node of lower rank.
     repr: Vec<Lit>,
     /// Nodes in order of level.
@@ -58,6 +62,8 @@ pub struct Sweep<'g> {
     /// Whether there is a cut node below.
     above_cut: Vec<bool>,
     lanes: Vec<Lane>,
+    /// Clauses that were proved.
+    lemmas: Vec<Clause>,
     /// Clauses that make the proof, where one is kept.
     pub proof: Option<Vec<Clause>>,
 }
@@ -95,6 +101,7 @@ impl<'g> Sweep<'g> {
             patterns: Patterns::default(),
             effort: Effort { gates: order.len(), ..Effort::default() },
             classes: Classes::new(g.len(), order.clone()),
+            free: None,
             repr: (0..g.len()).map(Lit::new).collect(),
             order,
             rank,
@@ -102,6 +109,7 @@ impl<'g> Sweep<'g> {
             cut: vec![false; g.len()],
             above_cut: vec![false; g.len()],
             lanes: (0..LANES).map(|_| Lane::new(proof)).collect(),
+            lemmas: Vec::new(),
             proof: proof.then(Vec::new),
         };
         sweep.add_patterns(patterns);
@@ -112,6 +120,78 @@ impl<'g> Sweep<'g> {
         self.effort.patterns += 64 * blocks.len();
         self.patterns.add(self.g, blocks);
         self.classes.refine(&self.patterns);
+        if let Some(free) = &mut self.free {
+            free.refine(&self.patterns);
+        }
+    }
+
+    /// Takes a literal as an input in first attempts.
+    pub fn cut(&mut self, lit: Lit) {
+        let lit = self.resolve(lit);
+        if lit.as_const().is_none() {
+            self.cut[lit.node()] = true;
+        }
+    }
+
+    /// Takes no node as an input any more.
+    pub fn uncut(&mut self) {
+        self.cut.fill(false);
+    }
+
+    /// From here on asks only whether nodes are equal whatever the cut nodes are. Of those `words` are words, lowest bit
+    /// first.
+    pub fn free(&mut self, words: &[Vec<Lit>]) {
+        let words: Vec<Vec<Lit>> = words.iter().map(|w| w.iter().map(|&l| self.resolve(l)).collect()).collect();
+        let mut free = self.classes.clone();
+        let mut rng = Rng::new(self.order.len() as u64);
+        for block in 0..FREE_BLOCKS {
+            let given = free_values(&words, block, &mut rng);
+            free.split(&self.values_above(&given, || density(block, &mut rng)));
+        }
+        self.free = Some(free);
+        // What solvers know of cut nodes from before would have them look below.
+        self.lanes.iter_mut().for_each(|lane| lane.shallow = Cone::new(self.proof.is_some()));
+    }
+
+    /// Values of all nodes, where inputs and cut nodes have given ones, or others.
+    fn values_above(&self, given: &FxHashMap<u32, u64>, mut other: impl FnMut() -> u64) -> Vec<u64> {
+        let mut values = vec![0u64; self.g.len()];
+        for &n in &self.order {
+            let get = |l: Lit| values[l.node()] ^ u64::from(l.inverted()).wrapping_neg();
+            let lit = self.resolve(Lit::new(n as usize));
+            values[n as usize] = match self.gate(n) {
+                _ if lit.node() != n as usize => get(lit),
+                gate if self.cut[n as usize] || matches!(gate, Gate::Input(_)) => {
+                    given.get(&n).copied().unwrap_or_else(&mut other)
+                }
+                Gate::And(a, b) => get(a) & get(b),
+                Gate::Xor(a, b) => get(a) ^ get(b),
+                _ => 0,
+            };
+        }
+        values
+    }
+
+    /// Splits the classes of free nodes by values that told nodes apart.
+    fn split_free(&mut self, differences: &[Vec<(u32, bool)>]) {
+        let Some(mut free) = self.free.take() else { return };
+        for differences in differences.chunks(64) {
+            let mut given: FxHashMap<u32, u64> = FxHashMap::default();
+            for (bit, values) in differences.iter().enumerate() {
+                values.iter().for_each(|&(n, value)| *given.entry(n).or_default() |= u64::from(value) << bit);
+            }
+            free.split(&self.values_above(&given, || 0));
+        }
+        self.free = Some(free);
+    }
+
+    /// Asks about all again.
+    pub fn bind(&mut self) {
+        self.free = None;
+    }
+
+    fn classes(&self) -> &Classes {
+        self.free.as_ref().unwrap_or(&self.classes)
     }
 
     /// What a literal was proved equal to.
@@ -136,6 +216,9 @@ impl<'g> Sweep<'g> {
 
     fn merge(&mut self, node: u32, to: Lit) {
         self.repr[node as usize] = to;
+        if self.cut[node as usize] && to.as_const().is_none() {
+            self.cut[to.node()] = true;
+        }
         if let Some(proof) = &mut self.proof {
             let n = Lit::new(node as usize);
             let mut clauses = vec![vec![!n, to], vec![n, !to]];
@@ -193,6 +276,9 @@ impl<'g> Sweep<'g> {
             self.rank[n as usize] = i as u32;
         }
         self.level = level;
+        for classes in std::iter::once(&mut self.classes).chain(&mut self.free) {
+            classes.sort(&self.rank);
+        }
     }
 
     /// Nodes below some literals, through what was proved.
@@ -228,14 +314,13 @@ impl<'g> Sweep<'g> {
     /// them are asked about.
     pub fn run(&mut self, limit: u64, targets: Option<&[bool]>) {
         let mut known: FxHashMap<Gate, Lit> = FxHashMap::default();
-        let (order, levels) = (std::mem::take(&mut self.order), std::mem::take(&mut self.level));
+        let (order, levels) = (self.order.clone(), self.level.clone());
         for level in order.chunk_by(|&a, &b| levels[a as usize] == levels[b as usize]) {
             for &n in level {
                 self.hash(n, &mut known);
             }
             self.level(level, limit, targets);
         }
-        (self.order, self.level) = (order, levels);
     }
 
     /// Finds what a node is by structure, inputs resolved.
@@ -294,17 +379,26 @@ impl<'g> Sweep<'g> {
             self.collect_proofs();
             self.effort.questions += pairs.len();
             let mut differences = Vec::new();
-            for ((n, mate), answer) in pairs.into_iter().zip(answers.into_iter().flatten()) {
+            for (&(n, mate), answer) in pairs.iter().zip(answers.into_iter().flatten()) {
                 match answer {
                     Verdict::Equal => {
                         self.effort.merged_by_sat += 1;
                         self.merge(n, mate);
                     }
-                    Verdict::Differ(values) if self.patterns.blocks() < MAX_BLOCKS => differences.push(values),
+                    Verdict::Differ(values) if self.free.is_some() || self.patterns.blocks() < MAX_BLOCKS => {
+                        differences.push(values);
+                    }
                     Verdict::Differ(_) | Verdict::Unknown => given_up.push(n),
                 }
             }
-            if !differences.is_empty() {
+            if self.free.is_some() {
+                self.split_free(&differences);
+                // What lies within a cut node is not simulated: such pairs stay together.
+                let same = |&&(n, mate): &&(u32, Lit)| {
+                    self.repr[n as usize].node() == n as usize && self.mate(n, targets) == Some(mate)
+                };
+                given_up.extend(pairs.iter().filter(same).map(|p| p.0));
+            } else if !differences.is_empty() {
                 let blocks = self.blocks_of(&differences);
                 self.add_patterns(blocks);
             }
@@ -325,10 +419,10 @@ impl<'g> Sweep<'g> {
     /// The node of lowest rank that a node may equal.
     fn mate(&self, n: u32, targets: Option<&[bool]>) -> Option<Lit> {
         let fits = |m: u32| self.repr[m as usize] == Lit::new(m as usize) && self.rank[m as usize] != u32::MAX;
-        let mate = self.classes.members(n as usize).iter().copied().find(|&m| m == n || fits(m))?;
+        let mate = self.classes().members(n as usize).iter().copied().find(|&m| m == n || fits(m))?;
         let wanted = targets.is_none_or(|t| t[mate as usize] || t[n as usize]);
         (mate != n && self.rank[mate as usize] < self.rank[n as usize] && wanted)
-            .then(|| self.classes.aligned(mate as usize, n as usize))
+            .then(|| self.classes().aligned(mate as usize, n as usize))
     }
 
     /// Whether two literals are equal.
@@ -336,6 +430,15 @@ impl<'g> Sweep<'g> {
         let gate = |n: u32| (!self.cut[n as usize]).then(|| self.gate(n));
         if limit > 0 && self.proof.is_none() && window::equal(a, b, &|n| self.rank[n as usize], &|n| self.gate(n)) {
             return Verdict::Equal;
+        }
+        if self.free.is_some() {
+            if !self.cut[a.node()] && !self.cut[b.node()] {
+                return self.ask(&mut lane.shallow, a, b, limit, &gate);
+            }
+            // What is cut has to be looked into, but not what it stands on.
+            let own =
+                |n: u32| (!self.cut[n as usize] || [a, b].iter().any(|l| l.node() == n as usize)).then(|| self.gate(n));
+            return self.ask(&mut Cone::new(self.proof.is_some()), a, b, limit, &own);
         }
         let deep = |lane: &mut Lane| self.ask(&mut lane.deep, a, b, limit, &|n| Some(self.gate(n)));
         if self.cut[a.node()] || self.cut[b.node()] {
@@ -380,6 +483,26 @@ impl<'g> Sweep<'g> {
         patterns.chunks(64).enumerate().take(room).map(block).collect()
     }
 
+    /// Proves clauses one by one, each with the help of those before; what cannot be proved within the limit is left out.
+    pub fn prove(&mut self, clauses: &[Clause], limit: u64) {
+        let mut cone = Cone::new(self.proof.is_some());
+        for clause in clauses {
+            let clause: Clause = clause.iter().map(|&l| self.resolve(l)).collect();
+            let not: Clause = clause.iter().map(|&l| !l).collect();
+            let gates = |n: u32| (!self.cut[n as usize]).then(|| self.gate(n));
+            let answer = if clause.contains(&Lit::ONE) { Answer::Unknown } else { cone.ask(&not, limit, &gates) };
+            if answer == Answer::Never {
+                cone.tell(&clause);
+                self.lemmas.push(clause);
+            }
+            self.effort.questions += 1;
+        }
+        self.effort.conflicts += cone.conflicts;
+        if let Some(proof) = &mut self.proof {
+            proof.append(&mut cone.take_proof());
+        }
+    }
+
     /// Compares outputs, each in a solver of its own: those that differ are told apart by the patterns afterwards, those
     /// that stay open are returned.
     pub fn outputs(&mut self, pairs: &[(Lit, Lit)], limit: u64) -> Vec<usize> {
@@ -392,6 +515,11 @@ impl<'g> Sweep<'g> {
         let proof = self.proof.is_some();
         let ask = |&i: &usize| {
             let mut lane = Lane::new(proof);
+            let gates = |n: u32| (!self.cut[n as usize]).then(|| self.gate(n));
+            for clause in &self.lemmas {
+                let clause: Clause = clause.iter().map(|&l| self.resolve(l)).collect();
+                lane.shallow.learn(&clause, &gates);
+            }
             let (a, b) = (self.resolve(pairs[i].0), self.resolve(pairs[i].1));
             let verdict = self.compare(&mut lane, a, b, limit);
             (verdict, lane)
@@ -412,8 +540,8 @@ impl<'g> Sweep<'g> {
                         self.merge(from.node() as u32, to.invert_if(from.inverted()));
                     }
                 }
-                Verdict::Differ(values) => differences.push(values),
-                Verdict::Unknown => left.push(i),
+                Verdict::Differ(values) if self.free.is_none() => differences.push(values),
+                Verdict::Differ(_) | Verdict::Unknown => left.push(i),
             }
         }
         if !differences.is_empty() {
@@ -422,4 +550,28 @@ impl<'g> Sweep<'g> {
         }
         left
     }
+}
+
+/// 64 values, of which more are 1 in some blocks than in others.
+fn density(block: usize, rng: &mut Rng) -> u64 {
+    let (a, b, c) = (rng.next(), rng.next(), rng.next());
+    match block % 5 {
+        0 => a,
+        1 => a & b,
+        2 => a | b,
+        3 => a & b & c,
+        _ => a | b | c,
+    }
+}
+
+/// Values of the nodes of words: any, or, so that comparisons have to look closely, all words nearly the same.
+fn free_values(words: &[Vec<Lit>], block: usize, rng: &mut Rng) -> FxHashMap<u32, u64> {
+    let base: Vec<u64> = (0..words.iter().map(Vec::len).max().unwrap_or(0)).map(|_| rng.next()).collect();
+    let mut values = FxHashMap::default();
+    for (bit, lit) in words.iter().flat_map(|w| w.iter().enumerate()) {
+        let noise = rng.next() & rng.next() & rng.next();
+        let value = if block.is_multiple_of(2) { rng.next() } else { base[bit] ^ noise };
+        values.insert(lit.node() as u32, value ^ u64::from(lit.inverted()).wrapping_neg());
+    }
+    values
 }

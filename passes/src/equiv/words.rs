@@ -1,6 +1,9 @@
 //! Words of literals, lowest bit first: sums, comparisons, the largest of many. Independent of the passes that lower the
 //! same ops, so that a mistake there is not made here too.
 
+use std::ops::Range;
+
+use super::cone::Clause;
 use super::graph::{Graph, Lit};
 
 /// `a + b + c` as sum and carry.
@@ -62,27 +65,101 @@ pub fn choose(g: &mut Graph, s: Lit, a: &[Lit], b: &[Lit]) -> Vec<Lit> {
     (0..a.len().max(b.len())).map(|i| g.mux(s, bit(a, i), bit(b, i))).collect()
 }
 
-/// The lowest index of a largest word, in `width` bits: a balanced tree, whose left half is a power of two.
-pub fn argmax(g: &mut Graph, words: &[Vec<Lit>], width: usize) -> Vec<Lit> {
-    let (_, mut index) = tree(g, words);
+/// The lowest index of a largest word, in `width` bits: a balanced tree, whose left half is a power of two. `lemmas` gets
+/// what holds of it, see [`Contest`].
+pub fn argmax(g: &mut Graph, words: &[Vec<Lit>], width: usize, lemmas: &mut Vec<Clause>) -> Vec<Lit> {
+    let mut contest = Contest { g, words, lemmas };
+    let top = contest.champion(0..words.len());
+    if words.len() > 2 {
+        contest.conclude(&top);
+    }
+    let mut index = top.index;
     index.resize(width, Lit::ZERO);
     index
 }
 
-fn tree(g: &mut Graph, words: &[Vec<Lit>]) -> (Vec<Lit>, Vec<Lit>) {
-    match words {
-        [] => (Vec::new(), Vec::new()),
-        [one] => (one.clone(), Vec::new()),
-        _ => {
-            let half = words.len().next_power_of_two() / 2;
-            let (a, low) = tree(g, &words[..half]);
-            let (b, high) = tree(g, &words[half..]);
-            let right = greater(g, &b, &a);
-            let mut low = low;
-            low.resize(half.trailing_zeros() as usize, Lit::ZERO);
-            let mut index = choose(g, right, &low, &high);
-            index.push(right);
-            (choose(g, right, &a, &b), index)
+/// The index of a largest word, and why it is one: clauses that follow from the gates, each easy to prove given those
+/// before. The last of them say that the chosen word beats each other one, whatever the tree: with these a prover need
+/// not find by itself that "greater" is transitive.
+///
+/// A word with the complement of its number below it is a *rank*: all ranks differ, and the largest is that of the lowest
+/// index of a largest word.
+struct Contest<'a> {
+    g: &'a mut Graph,
+    words: &'a [Vec<Lit>],
+    lemmas: &'a mut Vec<Clause>,
+}
+
+/// The largest of some words and its number, lowest bits first.
+struct Champion {
+    word: Vec<Lit>,
+    index: Vec<Lit>,
+}
+
+impl Champion {
+    fn rank(&self, bits: usize) -> Vec<Lit> {
+        let bit = |i| !self.index.get(i).copied().unwrap_or(Lit::ZERO);
+        (0..bits).map(bit).chain(self.word.iter().copied()).collect()
+    }
+}
+
+impl Contest<'_> {
+    /// Bits of a number.
+    fn bits(&self) -> usize {
+        self.words.len().next_power_of_two().trailing_zeros() as usize
+    }
+
+    fn player(&self, i: usize) -> Champion {
+        Champion {
+            word: self.words[i].clone(),
+            index: (0..self.bits()).map(|b| Lit::constant(i >> b & 1 == 1)).collect(),
+        }
+    }
+
+    /// The champion of a range that begins at a multiple of its size's power of two; lemma: no one of the range has a
+    /// greater rank.
+    fn champion(&mut self, range: Range<usize>) -> Champion {
+        match range.len() {
+            0 => Champion { word: Vec::new(), index: Vec::new() },
+            1 => self.player(range.start),
+            n => {
+                let half = range.start + n.next_power_of_two() / 2;
+                let (a, b) = (self.champion(range.start..half), self.champion(half..range.end));
+                let right = greater(self.g, &b.word, &a.word);
+                let word = choose(self.g, right, &a.word, &b.word);
+                let index = choose(self.g, right, &a.index, &b.index);
+                let champion = Champion { word, index };
+                if self.words.len() > 2 {
+                    for side in [&a, &b] {
+                        self.not_below(&champion, side);
+                    }
+                    for i in range.filter(|_| n > 2) {
+                        let player = self.player(i);
+                        self.not_below(&champion, &player);
+                    }
+                }
+                champion
+            }
+        }
+    }
+
+    fn not_below(&mut self, champion: &Champion, other: &Champion) {
+        let bits = self.bits();
+        let less = greater(self.g, &other.rank(bits), &champion.rank(bits));
+        self.lemmas.push(vec![!less]);
+    }
+
+    /// Who is the champion beats each other one.
+    fn conclude(&mut self, top: &Champion) {
+        for j in 0..self.words.len() {
+            for i in 0..j {
+                let right = greater(self.g, &self.words[j], &self.words[i]);
+                for (winner, beats) in [(i, !right), (j, right)] {
+                    let number = self.player(winner).index;
+                    let other = number.iter().zip(&top.index).map(|(n, &bit)| bit.invert_if(*n == Lit::ONE));
+                    self.lemmas.push(other.chain([beats]).collect());
+                }
+            }
         }
     }
 }

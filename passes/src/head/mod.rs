@@ -1,6 +1,8 @@
-//! Sums of bits on the carry chains of Xilinx 7-series slices: planned ([`plan`]), then built ([`build`]).
+//! Ways to build a head: sums of bits on the carry chains of Xilinx 7-series slices, planned ([`plan`]), then built
+//! ([`build`]), for few sites; sums and comparisons of few levels ([`fast`]) for a short way.
 
 mod build;
+pub(crate) mod fast;
 mod plan;
 
 use blc_ir::{Func, LocId, Op, OpKind, Type, Value};
