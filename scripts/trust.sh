@@ -77,12 +77,20 @@ row "digits, lowered and -O2" "$work/plain/digits.blif" "$work/digits0/digits.bl
 echo
 echo "| whole model | blc equiv says | s |"
 echo "|---|---|--:|"
-for options in "--target lut6 --stages 0" "--target lut6" "--target xc7 --stages 0" "--target xc7" "--target xc7 -O2"; do
+whole() {
+  local name=$1 options=$2 model=tests/golden/$1.safetensors
   # shellcheck disable=SC2086
   "$blc" compile -q "$model" $options --emit verilog,blif -o "$work/whole" >/dev/null
-  for design in "$work/whole" "$work/whole/digits.v"; do
+  for design in "$work/whole" "$work/whole/$name.v"; do
     equiv "$model" "$design"
     what=$([ -d "$design" ] && echo design || echo Verilog)
-    printf '| digits against its %s, `%s` | %s | %.2f |\n' "$what" "$options" "$says" "$seconds"
+    printf '| %s against its %s, `%s` | %s | %.2f |\n' "$name" "$what" "$options" "$says" "$seconds"
   done
+}
+for options in "--target lut6 --stages 0" "--target lut6" "--target xc7 --stages 0" "--target xc7" "--target xc7 -O2" \
+  "--target xc7 --stages 0 --head fast"; do
+  whole digits "$options"
+done
+for options in "--target xc7" "--target xc7 --stages 0 --head fast" "--target lut6 --stages 0 --head fast"; do
+  whole mnist "$options"
 done

@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use blc_backends::device::Device;
 use blc_backends::emit::{Format, Options};
@@ -13,6 +14,7 @@ use blc_frontend::{aiger, blif, import, lower, verilog};
 use blc_ir::diag::Source;
 use blc_ir::{Module, parse, verify};
 use blc_passes::codes::{PASS_BROKE_IR, PASS_NOT_EQUAL};
+use blc_passes::rules::RuleSet;
 use blc_passes::{Check, PassManager, Pipeline, Registry};
 
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -35,7 +37,7 @@ macro_rules! targets {
         pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name }),*];
     };
 }
-targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline device opt chain_of_seed }
+targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline rules device opt chain_of_seed }
 
 /// The folder with a target's inputs.
 pub fn corpus(name: &str) -> PathBuf {
@@ -198,6 +200,30 @@ fn pipeline(bytes: &[u8]) {
         let resolved = pipeline.resolved();
         let again = Pipeline::parse(&resolved, "", &registry).unwrap_or_else(|e| panic!("{e}\n{resolved}"));
         same(&again.resolved(), &resolved, "resolved");
+    }
+}
+
+/// A file of rules, then those that were proved over a small design: they may not fail, break it, or change what it computes.
+fn rules(bytes: &[u8]) {
+    let Ok(rules) = RuleSet::read(&Source::new("fuzz.rules", text(bytes))) else { return };
+    let design = "blir 0.1
+module @m {
+  func @f(%a: bit, %b: bit, %c: bit, %d: bit) -> (%y: bit, %z: bit) {
+    %o = lut(%a, %b) {table = 0xe} : bit
+    %p = lut(%a, %o) {table = 0x8} : bit
+    %q = lut(%p, %c) {table = 0x6} : bit
+    %r = lut(%q, %c, %d) {table = 0xe8} : bit
+    %s = lut(%r, %c) {table = 0x6} : bit
+    return %q, %s
+  }
+}
+";
+    let mut module = read_blir(design.as_bytes()).expect("a design");
+    let pipeline = Pipeline::parse("rules", "", &Registry::standard()).unwrap_or_else(|e| panic!("{e}"));
+    let checks = PassManager { verify_each: true, check_each: Some(Check::Sim), ..PassManager::default() };
+    let manager = PassManager { rules: Some(Arc::new(rules)), ..checks };
+    if let Err(failure) = manager.run(&mut module, &pipeline, &mut ()) {
+        panic!("{}\n{}", failure.errors[0], failure.reproducer);
     }
 }
 
