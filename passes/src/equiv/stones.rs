@@ -46,18 +46,20 @@ impl Crossing<'_> {
         }
         let goals = head_of(self.to.f);
         if goals.target.is_xilinx() {
-            return self.lowered(&goals);
+            return self.lowered(&goals, ",cover");
         }
-        let both =
-            [Head::Small, Head::Fast].into_iter().filter_map(|head| self.lowered(&Goals { head, ..goals.clone() }));
+        let both = [Head::Small, Head::Fast]
+            .into_iter()
+            .filter_map(|head| self.lowered(&Goals { head, ..goals.clone() }, ",fold,cover"));
         both.min_by_key(|(module, f)| self.foreign(Side { module, f }).unwrap_or(usize::MAX))
     }
 
-    fn lowered(&self, goals: &Goals) -> Option<(Module, Func)> {
+    /// By the default pipeline up to a step.
+    fn lowered(&self, goals: &Goals, end: &str) -> Option<(Module, Func)> {
         let Self { from, ports, .. } = *self;
         let text = default::pipeline(from.f.level(), &Goals { effort: 0, ..goals.clone() });
         let width = ports.params.first().map_or(1, |s| s.width).clamp(1, 16);
-        let text = text.split(",cover").next()?.replace("quantize", &format!("quantize{{bits={width}}}"));
+        let text = text.split(end).next()?.replace("quantize", &format!("quantize{{bits={width}}}"));
         let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
         let mut module = Module { funcs: vec![from.f.clone()], ..from.module.clone() };
         PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
