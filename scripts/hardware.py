@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Places and routes nets with nextpnr and prints what was estimated beside what came out.
 
-    hardware.py BLC FOLDER DEVICE NET...   NET: a model or a netlist; DEVICE: ecp5, ice40 or gowin, or with other
+    hardware.py [--ours] BLC FOLDER DEVICE NET...   NET: a model or a netlist; DEVICE: ecp5, ice40 or gowin, or with other
                                            stages than 2, 4 and 8: ecp5:12,16
     hardware.py BLC FOLDER table           the results there are, estimates made anew for the designs that were routed
 
 Each net is compiled with 2, 4 and 8 stages, put into a harness of three pins (harness.py) and routed; and so is what Yosys
 makes of the same net, from its plain Verilog of the same stages. Results are appended to FOLDER/hardware.jsonl as they
-come; what is there already is not done again.
+come; what is there already is not done again. `--ours` leaves Yosys out.
 """
 import json
 import pathlib
@@ -95,7 +95,7 @@ def table(blc, folder):
         print(f"\n{device}: of {n} designs the median error of the estimated clock is {100 * all_errors[n // 2]:.0f} %, the largest {100 * all_errors[-1]:.0f} %.")
 
 
-def main(blc, folder, device, *nets):
+def main(blc, folder, device, *nets, ways):
     folder = pathlib.Path(folder)
     if device == "table":
         return table(blc, folder)
@@ -105,7 +105,7 @@ def main(blc, folder, device, *nets):
     done = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     for net in nets:
         for stages in [int(n) for n in (stages_of or "2,4,8").split(",")]:
-            for how in (ours, yosys):
+            for how in ways:
                 row = {"device": device, "net": pathlib.Path(net).stem, "stages": stages, "by": how.__name__}
                 if any(row.items() <= other.items() for other in done):
                     continue
@@ -123,4 +123,5 @@ def main(blc, folder, device, *nets):
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    only = "--ours" in sys.argv
+    main(*[a for a in sys.argv[1:] if a != "--ours"], ways=(ours,) if only else (ours, yosys))

@@ -6,8 +6,11 @@
 use std::fmt::{self, Write};
 
 use blc_ir::{Module, OpId, OpKind, Result, Value};
+use rustc_hash::FxHashMap;
 
+use crate::cells::Cell;
 use crate::emit::{Options, VERSION, origin, plain, top};
+use crate::liberty;
 use crate::names::{Language, Named};
 use crate::nets::Net;
 use crate::sop::Cover;
@@ -18,19 +21,28 @@ const COLUMNS: usize = 100;
 /// BLIF of the module's top function, at hw or bit level.
 ///
 /// # Errors
-/// Those of [`crate::nets::Nets::new`], and `BL3001` for a module without functions.
+/// Those of [`crate::nets::Nets::new`], `BL3001` for a module without functions, and of the library's cells.
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
     let (named, out) = (Named::new(module, f, Language::Blif)?, String::with_capacity(1024 + 96 * f.op_count()));
-    let mut writer = Writer { named, out, constants: Vec::new() };
+    let cells = match &options.library {
+        None => FxHashMap::default(),
+        Some(library) => {
+            let ids = named.nets.order.iter().copied();
+            ids.map(|id| Ok((id, liberty::cells::cell(&named.nets, id, library)?))).collect::<Result<_>>()?
+        }
+    };
+    let mut writer = Writer { named, out, cells, constants: Vec::new() };
     // Writing to a String cannot fail.
     let _ = writer.model(options);
     Ok(writer.out)
 }
 
-struct Writer<'a> {
+struct Writer<'a, 'b> {
     named: Named<'a>,
     out: String,
+    /// Gates of a library, as `.gate`; what is not among them is written as tables.
+    cells: FxHashMap<OpId, Cell<'b>>,
     /// Nets that are 0 or 1. Written last: Yosys stumbles over a comment behind a table without inputs.
     constants: Vec<(String, bool)>,
 }
@@ -38,7 +50,7 @@ struct Writer<'a> {
 /// An input of a logic function: pin of an op.
 type Pins<'a> = &'a [&'a str];
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     fn model(&mut self, options: &Options) -> fmt::Result {
         writeln!(self.out, "# {}: written by blc {VERSION}", self.named.name)?;
         for source in &options.made_from {
@@ -69,6 +81,14 @@ impl Writer<'_> {
         let text = origin(&f.locs, op.loc);
         if !text.is_empty() {
             writeln!(self.out, "# {text}")?;
+        }
+        if let Some(cell) = self.cells.get(&id) {
+            write!(self.out, ".gate {}", cell.kind)?;
+            for pin in &cell.pins {
+                let net = pin.nets.first().copied().unwrap_or(Net::ZERO);
+                write!(self.out, " {}={}", pin.name, self.named.of(net))?;
+            }
+            return self.out.write_char('\n');
         }
         let pins: Vec<String> = op.operands.iter().map(|&v| self.named.bit(v).to_string()).collect();
         let pins: Vec<&str> = pins.iter().map(String::as_str).collect();

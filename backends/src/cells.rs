@@ -8,7 +8,7 @@ use blc_ir::{Diagnostic, Op, OpId, OpKind, Result};
 use crate::carry8::Carry8;
 use crate::codes;
 use crate::device::{Device, LutCell, MuxCell, Parameter, RegisterCell};
-use crate::emit::origin;
+use crate::emit::{Options, origin};
 use crate::nets::{Net, Nets};
 
 /// The value of a parameter.
@@ -58,12 +58,23 @@ fn bit(value: bool) -> Value<'static> {
     Value::Bits(1, vec![u64::from(value)])
 }
 
-fn input<'a>(name: &'a str, nets: Vec<Net>) -> Pin<'a> {
+pub(crate) fn input<'a>(name: &'a str, nets: Vec<Net>) -> Pin<'a> {
     Pin { name, direction: Direction::In, nets }
 }
 
-fn output<'a>(name: &'a str, nets: Vec<Net>) -> Pin<'a> {
+pub(crate) fn output<'a>(name: &'a str, nets: Vec<Net>) -> Pin<'a> {
     Pin { name, direction: Direction::Out, nets }
+}
+
+/// The cell of an op, of the options' library or device.
+///
+/// # Errors
+/// Those of [`cell`], and of [`crate::liberty::cells::cell`].
+pub fn of<'a>(nets: &Nets<'_>, id: OpId, options: &'a Options) -> Result<Cell<'a>> {
+    match &options.library {
+        Some(library) => crate::liberty::cells::cell(nets, id, library),
+        None => cell(nets, id, options.device.as_ref()),
+    }
 }
 
 /// The cell of an op.

@@ -29,6 +29,13 @@ blc_ir::codes! {
     BL3012 = STREAM_RESET: "a design that a stream's reset does not reach",
         "The AXI4-Stream wrapper resets what is around the design, and where that counts the cycles of a sample, it has to be \
          reset, too: `--reset sync-low`.";
+    BL3013 = LIBERTY: "a Liberty file that cannot be read",
+        "Of a file `library (NAME) { cell (NAME) { … } … }` blc reads each cell's `area`, its pins with `direction` and \
+         `function`, and `ff` groups; everything else is read over. Names in functions are pins, `!`, `'`, `^`, `*`, `&`, `+` and \
+         `|` join them.";
+    BL3014 = LIBERTY_CELLS: "a library that a design cannot be built of",
+        "There has to be an inverter and a NAND of two inputs, whose area is what is counted in, and for a design with \
+         registers a flip-flop on the rising edge with a data input and a clock alone.";
     BL3101 = SIM_SIZE: "too large to simulate at once",
         "A design may have 2^26 tables and registers; a run may not need more memory for its outputs than a process can have. \
          Run samples in several parts.";

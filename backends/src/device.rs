@@ -112,7 +112,11 @@ pub struct Family {
 impl Family {
     /// The family of a name.
     pub fn named(name: &str) -> Option<Self> {
-        let texts = [include_str!("../targets/xc7.toml"), include_str!("../targets/xcup.toml")];
+        let texts = [
+            include_str!("../targets/xc7.toml"),
+            include_str!("../targets/xcup.toml"),
+            include_str!("../targets/gates.toml"),
+        ];
         texts.iter().filter_map(|text| toml::from_str::<Self>(text).ok()).find(|family| family.name == name)
     }
 }

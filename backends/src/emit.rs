@@ -1,12 +1,15 @@
 //! Output formats by name, and what all of them share.
 
+use std::sync::Arc;
+
 use blc_ir::loc::{Loc, LocId, Locs};
 use blc_ir::print::is_plain_name;
 use blc_ir::{Diagnostic, Func, Module, Result};
 
 use crate::device::Device;
+use crate::liberty::Library;
 use crate::names::{Language, design_name};
-use crate::{blif, codes, dot, json, project, rust, verilog};
+use crate::{blif, codes, dot, json, liberty, project, rust, verilog};
 
 /// The version that emitted files tell.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -101,9 +104,12 @@ impl Format {
         Ok(match self {
             Self::Verilog => {
                 let mut files = vec![file(&own, verilog::emit(module, options)?)];
-                files.extend(match options.device.as_ref() {
-                    None => verilog::xc7::models(module).map(|text| file(verilog::xc7::FILE, text)),
-                    Some(d) => verilog::cell::models(module, d).map(|text| file(&verilog::cell::file(d), text)),
+                files.extend(match (&options.library, &options.device) {
+                    (Some(library), _) => {
+                        liberty::cells::models(module, library).map(|text| file(&liberty::cells::file(library), text))
+                    }
+                    (_, None) => verilog::xc7::models(module).map(|text| file(verilog::xc7::FILE, text)),
+                    (_, Some(d)) => verilog::cell::models(module, d).map(|text| file(&verilog::cell::file(d), text)),
                 });
                 files
             }
@@ -127,6 +133,8 @@ pub struct Options {
     /// Whose cells lookup tables and registers become; without one they are expressions and `always` blocks in Verilog,
     /// and cells of Yosys' library in JSON.
     pub device: Option<Device>,
+    /// Whose gates lookup tables and registers become, instead of a device's cells.
+    pub library: Option<Arc<Library>>,
     /// Bytes of the input bus of a stream wrapper; without, a whole sample at once.
     pub bus_bytes: Option<usize>,
     /// The clock of a project, in MHz.

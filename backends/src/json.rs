@@ -6,7 +6,7 @@ use blc_ir::{Module, OpKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use crate::carry8::Joined;
-use crate::cells::{Cell, Direction, Value, carry8, cell, two_carries};
+use crate::cells::{self, Cell, Direction, Value, carry8, two_carries};
 use crate::emit::{Options, VERSION, origin, plain, top};
 use crate::names::{Language, Named};
 use crate::nets::Net;
@@ -28,7 +28,7 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
             (Some(joined), OpKind::Xc7Carry4 {}) => {
                 carry8(joined.cell(&named.nets, id).ok_or_else(|| two_carries(&named.nets, id))?)
             }
-            _ => cell(&named.nets, id, options.device.as_ref())?,
+            _ => cells::of(&named.nets, id, options)?,
         };
         let name = format!("{}_cell", named.bit(f.op(id).result()).replace('[', "_").replace(']', ""));
         let name = named.namer.claim(&name);

@@ -9,6 +9,7 @@ pub mod dot;
 pub mod emit;
 pub mod expr;
 pub mod json;
+pub mod liberty;
 pub mod names;
 pub mod nets;
 pub mod project;

@@ -73,7 +73,7 @@ pub enum Command {
     /// Make a model of another library's checkpoint
     Import(Import),
     /// Compile a model or netlist for a target
-    Compile(Compile),
+    Compile(Box<Compile>),
     /// Run a compiled design on a batch of samples
     Sim(Sim),
     /// Prove that two designs compute the same, or show an input on which they differ
@@ -260,8 +260,8 @@ pub struct Compile {
     /// model.safetensors, a .blif or AIGER netlist or a .blir
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// xc7 (Xilinx 7-series), xcup (UltraScale+), ecp5, ice40, gowin, lut2 to lut6 (behavioural Verilog for any device), or
-    /// a device of your own as a .toml
+    /// xc7 (Xilinx 7-series), xcup (UltraScale+), ecp5, ice40, gowin, lut2 to lut8 (behavioural Verilog for any device),
+    /// gates (standard cells), or a device of your own as a .toml
     #[arg(long, value_name = "TARGET", value_parser = target::parse)]
     pub target: Chosen,
     /// Folder for the outputs
@@ -274,17 +274,22 @@ pub struct Compile {
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "verilog,blif",
           value_parser = PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| Format::from_name(&name)))]
     pub emit: Vec<Format>,
+    /// Standard cells of `--target gates`, in the Liberty format [default: a small library of blc's own]
+    #[arg(long, value_name = "FILE")]
+    pub liberty: Option<PathBuf>,
     /// Pipeline of passes; `blc passes` lists them
     #[arg(long, value_name = "PASSES", default_value = "@default")]
     pub passes: String,
     /// Rewrite rules of your own, each proved when it is read; `blc explain BL2120` shows how they are written
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Pipeline stages of `@default`; 0 for none [default: one a layer for a model, none for a netlist]
+    /// Pipeline stages of `@default`, the shortest that so many can be, with the fewest registers for that; 0 for none [default:
+    /// one a layer for a model, none for a netlist]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub stages: Option<u32>,
-    /// The fewest registers of `@default` with which this clock is reached, by the target's estimated delays
-    #[arg(long, value_name = "MHZ", conflicts_with = "stages", value_parser = positive)]
+    /// The fewest registers of `@default` with which this clock is reached, by the target's estimated delays; with `--stages`, in
+    /// that many
+    #[arg(long, value_name = "MHZ", value_parser = positive)]
     pub clock: Option<f64>,
     /// As many stages of `@default` as fit into this time from input to output, by the target's estimated delays
     #[arg(long, value_name = "NS", conflicts_with_all = ["stages", "clock"], value_parser = positive)]

@@ -15,6 +15,7 @@ mod emit;
 #[cfg(feature = "train")]
 mod icarus;
 mod interrupt;
+mod library;
 mod load;
 #[cfg(feature = "train")]
 mod metrics;

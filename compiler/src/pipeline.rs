@@ -9,6 +9,7 @@ use blc_frontend::files;
 use blc_ir::Module;
 use blc_passes::approx::Data;
 use blc_passes::codes::{NOT_PROVED, PASS_BROKE_IR, PASS_NOT_EQUAL};
+use blc_passes::gates::Gates;
 use blc_passes::rules::RuleSet;
 use blc_passes::{Check, Control, Cost, Failure, PassManager, PassObserver, PassRun, Pipeline, Registry, RunReport};
 
@@ -37,6 +38,8 @@ pub struct Run<'a> {
     pub control: Control,
     /// What `try(…)` makes small; `None` for what the target's name says.
     pub cost: Option<Cost>,
+    /// Gates to build of.
+    pub gates: Option<Arc<Gates>>,
 }
 
 impl Run<'_> {
@@ -56,6 +59,7 @@ impl Run<'_> {
             rules: self.rules.clone(),
             control: self.control.clone(),
             cost: self.cost,
+            gates: self.gates.clone(),
         };
         manager.check_names(self.registry)?;
         let pipeline = Pipeline::parse(self.passes, self.default, self.registry)?;

@@ -3,6 +3,9 @@
 //! The report is a function of input, options and version alone, so that the same command gives the same bytes. How long
 //! it took is not, and stands apart in `timing.json`; `blc report --json` gives both as one object.
 
+use std::collections::BTreeMap;
+
+use blc_backends::liberty::{self, Library};
 use blc_backends::sim::Program;
 use blc_ir::control::Control;
 use blc_ir::diag::Diagnostic;
@@ -62,6 +65,9 @@ pub struct Report {
     registers_by_stage: Vec<u64>,
     /// How many nets have 1, 2, 3 to 4, 5 to 8, ... readers.
     fanout: Vec<u64>,
+    /// Of a design in standard cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gates: Option<Gates>,
     by_part: Parts,
     by_layer: Vec<Layer>,
     quantisation: Option<Quantisation>,
@@ -259,6 +265,7 @@ impl Report {
             paths: Paths::of(&timing),
             registers_by_stage: registers_by_stage(f),
             fanout: timing::fanout(f),
+            gates: None,
             by_part: Parts { encoder, logic, head },
             by_layer: count.by_layer.into_iter().map(|(layer, area)| Layer { layer, area }).collect(),
             assumptions: assumptions(
@@ -284,10 +291,37 @@ impl Report {
         Self { proof, ..self }
     }
 
+    /// With what it takes of a library, where it is made of one.
+    pub fn in_gates(mut self, f: &Func, library: Option<&Library>) -> Self {
+        let Some(library) = library else { return self };
+        let taken = liberty::cells::taken(f, library);
+        let name = library.name.clone();
+        self.assumptions.push(format!(
+            "areas are those of library `{name}`, wires, clock tree and resets left out; {} of its cells are not used (other than \
+             one output, latches, resets, scan)",
+            library.left
+        ));
+        self.assumptions.push("registers start at nothing known: results count from `latency` cycles on".into());
+        let nand2_equivalents = round(taken.area / library.nand2, 100.0);
+        self.gates = Some(Gates { library: name, nand2_equivalents, area: round(taken.area, 1e6), cells: taken.cells });
+        self
+    }
+
     /// The bytes of `report.json`.
     pub fn to_json(&self) -> String {
         json(self)
     }
+}
+
+/// What a design takes of a library of standard cells.
+#[derive(Debug, Serialize)]
+struct Gates {
+    library: String,
+    /// Area over that of the smallest NAND of two inputs.
+    nand2_equivalents: f64,
+    /// In the library's unit.
+    area: f64,
+    cells: BTreeMap<String, u64>,
 }
 
 /// A histogram of paths: `ends[i]` registers and results are reached in more than `i` and at most `i + 1` steps.
@@ -452,6 +486,9 @@ pub fn table(report: &Value) -> Option<String> {
     }
     if report["interrupted"].as_bool() == Some(true) {
         text += "interrupted: the smallest so far; without Ctrl-C it may have become smaller\n";
+    }
+    if let Some(gates) = report["gates"]["nand2_equivalents"].as_f64() {
+        text += &format!("{gates:.0} NAND2 equivalents of library `{}`\n", report["gates"]["library"].as_str()?);
     }
     for done in report["approximate"].as_array().into_iter().flatten() {
         let percent = |field: &str| done[field].as_f64().map(|part| format!("{:.2} %", 100.0 * part));

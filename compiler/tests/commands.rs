@@ -131,20 +131,28 @@ fn a_clock_a_number_of_stages_or_a_latency_is_met() {
         let (faster, cycles, ..) = compile(&format!("--stages {stages}"));
         assert!(cycles == stages && faster > 50.0);
     }
+    // As many stages at a slower clock take no more registers than at the fastest there is.
+    let (shortest, _, _, many) = compile("--stages 5");
+    let (slower, cycles, _, few) = compile("--stages 5 --clock 120");
+    assert!(cycles == 5.0 && (120.0..=shortest).contains(&slower) && few <= many, "{few} of {many} at {slower} MHz");
     let (.., ns, _) = compile("--latency-ns 15");
     assert!(ns <= 15.0);
     let (slow, ..) = compile("--speed-grade 1");
     assert!(slow < mhz);
     for (options, why, code) in [
         ("--clock 5000", "one table or carry chain alone takes", 1),
+        ("--stages 1 --clock 250", "are too few: that takes", 1),
         ("--latency-ns 1", "the shortest takes", 1),
+        ("--liberty my.lib", "it belongs to `--target gates`", 2),
         ("--speed-grade 9", "its grades are 1, 2, 3", 2),
     ] {
         let said = work.blc(&format!("compile model.safetensors --target xc7 {options}"));
         assert!(said.code == Some(code) && said.stderr.contains(why), "{}", said.stderr);
     }
     assert_eq!(work.blc("compile model.safetensors --target xc7 --clock 0").code, Some(2));
-    assert_eq!(work.blc("compile model.safetensors --target xc7 --clock 9 --stages 1").code, Some(2));
+    assert_eq!(work.blc("compile model.safetensors --target xc7 --clock 9 --latency-ns 1").code, Some(2));
+    assert_eq!(work.blc("compile model.safetensors --target gates --valid").code, Some(2));
+    assert_eq!(work.blc("compile model.safetensors --target gates --liberty model.safetensors").code, Some(1));
 }
 
 #[test]

@@ -271,7 +271,7 @@ ops! {
     Lut { table: u64 as hex } = "lut", Call, 1..=6, 1, [Bit, Hw],
         "Operands are bits, operand `j` is bit `j` of the address `a`; the result is bit `a` of the table.";
     /// A lookup table of seven to sixteen inputs.
-    LutWide { table: TableId as hex } = "lut.wide", Call, 7..=16, 1, [Bit],
+    LutWide { table: TableId as hex } = "lut.wide", Call, 7..=16, 1, [Bit, Hw],
         "As `lut`, with a table of `2^k` bits.";
     /// A constant bit or word.
     Const { value: u64 } = "const", Plain, 0..=0, 1, [Bit, Hw],

@@ -47,10 +47,10 @@ blc_ir::codes! {
         "With so few bits some thresholds of a feature fall together: inputs between them are not told apart. More bits \
          (`--input-bits`) separate them.";
     BL2106 = NOT_LOWERED: "an op that registers cannot be put around",
-        "`pipeline` takes lookup tables of at most six inputs and wires. `lower-encoder` and `lower-head` lower words, \
-         `cover` wide tables.";
+        "`pipeline` takes lookup tables and wires. `lower-encoder` and `lower-head` lower words.";
     BL2107 = STAGES: "pipeline stages that cannot be",
-        "`pipeline` takes either `stages` (0 for none) or `levels`, and at most 10,000 stages.";
+        "`pipeline` takes one of `stages` (0 for none, at most 10,000), `levels`, `period` and `latency`, or `stages` and \
+         `period`, and no stage can be shorter than one table or carry chain.";
     BL2108 = PORT_CLASH: "an input and an output of the same name",
         "The ports of a hardware module have different names.";
     BL2109 = OUTSIDE_OP: "an op from outside the language where it cannot stay",
@@ -78,9 +78,12 @@ blc_ir::codes! {
     BL2130 = ITERATE: "a head that cannot take several cycles",
         "`iterate{interval=M}` lets C sums of bits share the adders of C / M: there have to be at least M of them, M is 2 to 64, \
          and nothing may have been iterated before.";
-    BL2150 = COVER_OPTION: "an option of `cover` or `muxes` out of range",
+    BL2140 = GATES_MISSING: "no gates to build of",
+        "The pass `gates` takes its gates from a library of standard cells: the one of `--target gates`, or the file of \
+         `--liberty`.";
+    BL2150 = COVER_OPTION: "an option of `cover`, `muxes` or `widen` out of range",
         "`cover` takes LUTs of `k` = 2 to 6 inputs and keeps 1 to 64 `cuts` of each node: with more, time grows and \
-         results hardly do. `muxes` takes the same LUTs.";
+         results hardly do. `muxes` takes the same LUTs, `widen` makes such of `k` = 2 to 8.";
 
     BL2201 = EQUIV_PORTS: "designs whose ports do not match",
         "Equivalence is asked of designs with the same input bits and the same output bits: by name where all names are the \

@@ -16,6 +16,8 @@ pub enum Registers {
     Levels(u32),
     /// As few as a period of so many ns takes.
     Period(f64),
+    /// So many stages of so many ns, of as few registers as that takes.
+    StagesAt(u32, f64),
     /// As many stages as fit into so many ns.
     Latency(f64),
 }
@@ -45,6 +47,9 @@ impl std::str::FromStr for Head {
 /// How much work a compilation may do, least first: each level gives at most the sites (or functions) of the one before,
 /// because it begins with the same covers and keeps of what follows only what is smaller.
 pub const EFFORTS: std::ops::RangeInclusive<u8> = 0..=3;
+
+/// Most inputs of the tables that most passes make.
+const WORD: u8 = 6;
 
 /// What the levels of work stand for where nobody chose one.
 pub const EFFORT: u8 = 1;
@@ -102,6 +107,10 @@ enum For {
     Xilinx,
     /// A target whose slices have multiplexers.
     Slices,
+    /// A target of tables with more inputs than six.
+    Wide,
+    /// A target of gates.
+    Gates,
 }
 
 /// Passes, which designs need them, from which level of work on, and why. What stands in braces is filled in.
@@ -156,7 +165,9 @@ const STEPS: &[(&str, For, u8, &str)] = &[
     ),
     ("bound", For::All, 0, "what is left to win, for the report"),
     ("muxes{k={k}{shared}}", For::Slices, 0, "tables of more inputs than one has, by multiplexers that cost nothing"),
+    ("widen{k={widest}}", For::Wide, 0, "joins tables to the target's wider ones"),
     ("pipeline{registers}", For::All, 0, "after the cover, which may move logic between layers"),
+    ("gates", For::Gates, 0, "of the library's cells, the handshake too"),
     ("to-xc7{pair}", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
     ("dce", For::All, 0, "what sharing left behind"),
 ];
@@ -173,12 +184,16 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
         For::Model => model,
         For::Xilinx => target.is_xilinx(),
         For::Slices => target.has_muxes() && !forbid.muxf,
+        For::Wide => target.k() > WORD,
+        For::Gates => target == Target::Gates,
     };
     // A stage without room for two carry chains, one behind the other, had better end at the first.
     let chain = delays.net(2) + delays.lut + delays.carry_in + delays.carry_out;
     let registered = match registers {
         Registers::PerLayer => true,
-        Registers::Period(ns) => target.is_xilinx() && ns < delays.clock_to_output + 2.0 * chain + delays.setup,
+        Registers::Period(ns) | Registers::StagesAt(_, ns) => {
+            target.is_xilinx() && ns < delays.clock_to_output + 2.0 * chain + delays.setup
+        }
         _ => false,
     };
     let cut = match registers {
@@ -187,6 +202,7 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
         Registers::Stages(n) => format!("{{stages={n},{}}}", times(delays)),
         Registers::Levels(n) => format!("{{levels={n}}}"),
         Registers::Period(ns) => format!("{{period={ns},chains={},{}}}", registered, times(delays)),
+        Registers::StagesAt(n, ns) => format!("{{stages={n},period={ns},chains={registered},{}}}", times(delays)),
         Registers::Latency(ns) => format!("{{latency={ns},{}}}", times(delays)),
     };
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
@@ -204,6 +220,13 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
         _ => "",
     };
     let shared = if target.is_xilinx() && !forbid.pair { "" } else { ",sites=false" };
+    // A site is as late as the later of its two functions.
+    let pair = match registers {
+        _ if forbid.pair => "{pair=false}".to_owned(),
+        Registers::Period(ns) | Registers::StagesAt(_, ns) => format!("{{period={ns},{}}}", times(delays)),
+        Registers::Latency(ns) => format!("{{latency={ns},{}}}", times(delays)),
+        _ => String::new(),
+    };
     // The levels of a model are the period of its clock; a netlist has none.
     let slack = match (head, model) {
         (Head::Fast, _) => "0",
@@ -212,11 +235,12 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     };
     text.replace("{effort}", &effort.min(1).to_string())
         .replace("{slack}", slack)
-        .replace("{k}", &target.k().to_string())
+        .replace("{k}", &target.k().min(WORD).to_string())
+        .replace("{widest}", &target.k().to_string())
         .replace("{sites}", sites)
         .replace("{tight}", if head == Head::Fast { ",slack=0" } else { "" })
         .replace("{shared}", shared)
-        .replace("{pair}", if forbid.pair { "{pair=false}" } else { "" })
+        .replace("{pair}", &pair)
         .replace("{registers}", &cut)
         .replace("{head}", lowering)
 }
@@ -248,6 +272,7 @@ mod tests {
                     Registers::Levels(4),
                     Registers::Period(2.5),
                     Registers::Latency(12.0),
+                    Registers::StagesAt(3, 2.5),
                 ];
                 for (registers, effort) in registers.into_iter().flat_map(|r| EFFORTS.map(move |effort| (r, effort))) {
                     let head = if effort == 2 { Head::Fast } else { Head::Small };

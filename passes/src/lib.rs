@@ -21,6 +21,7 @@ pub mod egraph;
 pub mod equiv;
 pub mod expand;
 pub mod fold;
+pub mod gates;
 mod head;
 mod heap;
 pub mod iterate;
@@ -73,6 +74,8 @@ fn register_all(registry: &mut Registry) {
     registry.register::<bound::Bound>();
     registry.register::<care::Care>();
     registry.register::<cover::Cover>();
+    registry.register::<cover::widen::Widen>();
+    registry.register::<gates::ToGates>();
     registry.register::<muxes::Muxes>();
     registry.register::<egraph::EGraph>();
     registry.register::<resub::Resub>();

@@ -14,6 +14,7 @@ use crate::codes::{NO_FUNCTION, NOT_SETTLED, PASS_BROKE_IR, UNKNOWN_PASS, WRONG_
 use crate::control::Control;
 use crate::cost::Cost;
 use crate::equiv::Options;
+use crate::gates::Gates;
 use crate::pass::{Changed, PassCx};
 use crate::pipeline::{Call, FIXPOINT_ROUNDS, Item, List, Pipeline};
 use crate::registry::Registry;
@@ -38,6 +39,8 @@ pub struct PassManager {
     pub control: Control,
     /// What `try(…)` makes small; `None` for what the module's target says.
     pub cost: Option<Cost>,
+    /// Gates for `gates`.
+    pub gates: Option<Arc<Gates>>,
 }
 
 /// What one pass did.
@@ -253,6 +256,7 @@ impl Run<'_> {
         cx.data.clone_from(&self.manager.data);
         cx.rules.clone_from(&self.manager.rules);
         cx.control.clone_from(&self.manager.control);
+        cx.gates.clone_from(&self.manager.gates);
         let outcome = pass.run(self.f, &mut cx).map_err(|error| vec![*error]);
         let PassCx { warnings, facts, .. } = cx;
         if let Ok(Changed::Yes) = outcome {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::approx::Data;
 use crate::control::Control;
+use crate::gates::Gates;
 use crate::rules::RuleSet;
 
 /// Whether a pass changed the function.
@@ -42,6 +43,8 @@ pub struct PassCx<'a> {
     pub rules: Option<Arc<RuleSet>>,
     /// What is asked of the run as a whole.
     pub control: Control,
+    /// Gates of the user's library.
+    pub gates: Option<Arc<Gates>>,
 }
 
 impl<'a> PassCx<'a> {
@@ -54,6 +57,7 @@ impl<'a> PassCx<'a> {
             data: None,
             rules: None,
             control: Control::default(),
+            gates: None,
         }
     }
 

@@ -9,8 +9,11 @@ use crate::wires::{Source, Wires};
 
 /// Tables and primitives without a clock.
 pub(crate) fn is_logic(kind: OpKind) -> bool {
-    use OpKind::{Lut, Xc7Carry4, Xc7Lut6, Xc7Lut6_2, Xc7MuxF7, Xc7MuxF8};
-    matches!(kind, Lut { .. } | Xc7Lut6 { .. } | Xc7Lut6_2 { .. } | Xc7Carry4 {} | Xc7MuxF7 {} | Xc7MuxF8 {})
+    use OpKind::{Lut, LutWide, Xc7Carry4, Xc7Lut6, Xc7Lut6_2, Xc7MuxF7, Xc7MuxF8};
+    matches!(
+        kind,
+        Lut { .. } | LutWide { .. } | Xc7Lut6 { .. } | Xc7Lut6_2 { .. } | Xc7Carry4 {} | Xc7MuxF7 {} | Xc7MuxF8 {}
+    )
 }
 
 /// A stage, from 0, and a level in it, from 1.

@@ -7,22 +7,25 @@ pub enum Target {
     Xc7,
     /// Xilinx UltraScale+, whose lookup tables and registers are those of the 7-series.
     Xcup,
-    /// Any device with lookup tables of so many inputs, 2 to 6.
+    /// Any device with lookup tables of so many inputs, 2 to 8.
     Lut(u8),
     /// A device with lookup tables of so many inputs, 2 to 4, and multiplexers that join two and four of them.
     Slices(u8),
+    /// Gates of a library of standard cells.
+    Gates,
 }
 
 impl Target {
     /// The names that [`Target::parse`] takes.
-    pub const NAMES: [&str; 7] = ["xc7", "xcup", "lut2", "lut3", "lut4", "lut5", "lut6"];
+    pub const NAMES: [&str; 10] = ["xc7", "xcup", "lut2", "lut3", "lut4", "lut5", "lut6", "lut7", "lut8", "gates"];
 
     /// The target of a name.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "xc7" => Some(Self::Xc7),
             "xcup" => Some(Self::Xcup),
-            _ => (2..=6).map(Self::Lut).find(|t| t.name() == name),
+            "gates" => Some(Self::Gates),
+            _ => (2..=8).map(Self::Lut).find(|t| t.name() == name),
         }
     }
 
@@ -31,21 +34,23 @@ impl Target {
         match self {
             Self::Xc7 => "xc7",
             Self::Xcup => "xcup",
-            Self::Lut(k) | Self::Slices(k) => Self::NAMES[2 + (k.clamp(2, 6) - 2) as usize],
+            Self::Lut(k) | Self::Slices(k) => Self::NAMES[k.clamp(2, 8) as usize],
+            Self::Gates => "gates",
         }
     }
 
-    /// Most inputs of a lookup table.
+    /// Most inputs of a lookup table; of gates what tables are made first.
     pub fn k(self) -> u8 {
         match self {
             Self::Xc7 | Self::Xcup => 6,
+            Self::Gates => 4,
             Self::Lut(k) | Self::Slices(k) => k,
         }
     }
 
     /// Whether slices have multiplexers that join lookup tables.
     pub fn has_muxes(self) -> bool {
-        !matches!(self, Self::Lut(_))
+        !matches!(self, Self::Lut(_) | Self::Gates)
     }
 
     /// Whether designs end as Xilinx primitives; otherwise as lookup tables and registers that any tool reads.
@@ -63,7 +68,7 @@ mod tests {
         for name in Target::NAMES {
             assert_eq!(Target::parse(name).unwrap().name(), name);
         }
-        for wrong in ["", "lut", "lut1", "lut7", "lut06", "XC7", "lut99999", "ecp5"] {
+        for wrong in ["", "lut", "lut1", "lut9", "lut06", "XC7", "lut99999", "ecp5"] {
             assert_eq!(Target::parse(wrong).map(Target::name), None, "{wrong}");
         }
     }

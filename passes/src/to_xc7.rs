@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::pairing::{SITE_INPUTS, pairs};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
+use crate::timing::{Delays, split};
 
 /// See the module's words. Ops that are primitives already, wires and constants stay.
 #[derive(Debug)]
@@ -22,11 +23,55 @@ pub struct ToXc7Options {
     pub pair: bool,
     /// Whether functions that read nothing in common may share a site.
     pub unrelated: bool,
+    /// Functions share a site only where no path becomes longer than so many ns for it.
+    pub period: Option<f64>,
+    /// The same of the way from input to output, over all stages.
+    pub latency: Option<f64>,
+    /// See [`Delays`], as are those below.
+    pub lut: f64,
+    /// ns.
+    pub net: f64,
+    /// ns.
+    pub fanout: f64,
+    /// ns.
+    pub carry_in: f64,
+    /// ns.
+    pub carry: f64,
+    /// ns.
+    pub carry_out: f64,
+    /// ns.
+    pub mux: f64,
+    /// ns.
+    pub clock_to_output: f64,
+    /// ns.
+    pub setup: f64,
+}
+
+impl ToXc7Options {
+    fn delays(&self) -> Delays {
+        let Self { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup, .. } = *self;
+        Delays { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup }
+    }
 }
 
 impl Default for ToXc7Options {
     fn default() -> Self {
-        Self { pair: true, unrelated: true }
+        let Delays { lut, net, fanout, carry_in, carry, carry_out, mux, clock_to_output, setup } = Delays::default();
+        Self {
+            pair: true,
+            unrelated: true,
+            period: None,
+            latency: None,
+            lut,
+            net,
+            fanout,
+            carry_in,
+            carry,
+            carry_out,
+            mux,
+            clock_to_output,
+            setup,
+        }
     }
 }
 
@@ -43,7 +88,11 @@ impl PassSpec for ToXc7 {
 
 impl Pass for ToXc7 {
     fn run(&mut self, f: &mut Func, _: &mut PassCx<'_>) -> Result<Changed, Abort> {
-        let pairs = if self.options.pair { pairs(f, self.options.unrelated) } else { Vec::new() };
+        let mut pairs = if self.options.pair { pairs(f, self.options.unrelated) } else { Vec::new() };
+        let ToXc7Options { period, latency, .. } = self.options;
+        if let Some(period) = period.or(latency.map(|ns| ns / f.latency().max(1) as f64)) {
+            split(f, &mut pairs, &self.options.delays(), period);
+        }
         share_sites(f, &pairs);
         let mut changed = false;
         for id in f.op_ids() {

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use blc_backends::device::Device;
 use blc_backends::emit::{Format, Options as EmitOptions};
+use blc_backends::liberty::Library;
 use blc_backends::sim::{Engine, Input, Layout, Outputs, Simulator};
 use blc_backends::verilog::testbench::{self, Vector};
 use blc_frontend::{blif, verilog};
@@ -12,6 +14,7 @@ use blc_ir::diag::Source;
 use blc_ir::eval::{Val, affine};
 use blc_ir::{Elem, Level, Module, OpKind, parse, verify};
 use blc_passes::equiv::{self, Side, Verdict};
+use blc_passes::gates::Gates;
 use blc_passes::timing::Delays;
 use blc_passes::{Check, Forbid, Goals, Head, PassManager, Pipeline, Registers, Registry, Target, default};
 
@@ -72,11 +75,12 @@ impl Way {
             0 => Delays { lut: 0.2, net: 0.6, fanout: 0.1, carry_in: 0.4, setup: 0.1, ..Delays::default() },
             _ => Delays::default(),
         };
-        let registers = match rng.below(5) {
+        let registers = match rng.below(6) {
             0 => Registers::PerLayer,
             1 => Registers::Stages(rng.below(4) as u32),
             2 => Registers::Levels(1 + rng.below(3) as u32),
             3 => Registers::Period(2.0 + rng.below(6) as f64),
+            4 => Registers::StagesAt(1 + rng.below(6) as u32, 2.0 + rng.below(6) as f64),
             _ => Registers::Latency(1.0 + rng.below(12) as f64),
         };
         // The highest takes a second a design.
@@ -121,7 +125,14 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
         passes = format!("lower-encoder,lower-head{head},{passes}");
     }
     let pipeline = Pipeline::parse(&passes, "", &Registry::standard()).map_err(words("pipeline"))?;
-    let manager = PassManager { verify_each: true, check_each: Some(Check::Sim), ..PassManager::default() };
+    let library =
+        (way.goals.target == Target::Gates).then(Library::own).transpose().map_err(words("library"))?.map(Arc::new);
+    let manager = PassManager {
+        verify_each: true,
+        check_each: Some(Check::Sim),
+        gates: library.as_ref().map(|library| Arc::new(Gates::new(library.functions()))),
+        ..PassManager::default()
+    };
     let report = manager.run(&mut module, &pipeline, &mut ());
     if matches!(&report, Err(f) if f.errors[0].code.id == "BL2107") {
         // No pipeline is that fast: with as many registers as there may be, then.
@@ -148,8 +159,10 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     let samples = 130;
     let (rows, expected) = engines(design, &module, seed, samples)?;
     score.samples = samples as u64;
-    let options = EmitOptions { device: way.device.clone(), ..EmitOptions::default() };
-    round_trip(&module, &options, &rows, &expected)?;
+    // What we read again has no cells of a library.
+    let plain = EmitOptions { device: way.device.clone(), ..EmitOptions::default() };
+    let options = EmitOptions { library, ..plain.clone() };
+    round_trip(&module, &plain, &rows, &expected)?;
     score.blif = 1;
     for format in [Format::Dot, Format::Json, Format::Rust] {
         match format.emit(&module, &options) {
@@ -158,7 +171,7 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
             emitted => drop(emitted.map_err(|e| format!("{}: {e}", format.name()))?),
         }
     }
-    let text = Format::Verilog.emit(&module, &options).map_err(words("verilog"))?.remove(0).text;
+    let text = Format::Verilog.emit(&module, &plain).map_err(words("verilog"))?.remove(0).text;
     let written = verilog::import(&text, "soak.v").map_err(words("verilog read again"))?;
     let errors = verify::verify(&written);
     errors.is_empty().then_some(()).ok_or_else(|| format!("verilog read again: {}", errors[0]))?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use blc_backends::device::Device;
 use blc_backends::emit::{Format, Options};
+use blc_backends::liberty::Library;
 use blc_frontend::data::{Features, Npz, Split, cifar, csv, idx, npy};
 use blc_frontend::model::{Model, TensorNames};
 use blc_frontend::{aiger, blif, import, lower, verilog};
@@ -37,7 +38,7 @@ macro_rules! targets {
         pub const TARGETS: &[Target] = &[$(Target { name: stringify!($name), run: $name }),*];
     };
 }
-targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline rules device opt chain_of_seed }
+targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline rules device liberty opt chain_of_seed }
 
 /// The folder with a target's inputs.
 pub fn corpus(name: &str) -> PathBuf {
@@ -231,6 +232,13 @@ module @m {
 fn device(bytes: &[u8]) {
     if let Ok(device) = Device::parse(&text(bytes), "fuzz.toml") {
         assert!((2..=6).contains(&device.k()));
+    }
+}
+
+/// A library of standard cells.
+fn liberty(bytes: &[u8]) {
+    if let Ok(library) = Library::read(&Source::new("fuzz.lib", text(bytes))) {
+        assert!(library.nand2 > 0.0 && library.find(1, 0b01).is_some());
     }
 }
 

@@ -20,11 +20,10 @@ use blc_ir::{Module, OpId, OpKind, Result, Value};
 
 use crate::carry8::Joined;
 use crate::cells::{self, Cell};
-use crate::device::Device;
 use crate::emit::{Options, origin, top};
 use crate::expr::Expr;
 use crate::names::{Language, Named, PortNames};
-use crate::nets::{Net, Nets};
+use crate::nets::Net;
 
 /// Bits that one `assign` of a result joins, where the result has no words.
 const BITS_A_LINE: usize = 16;
@@ -44,9 +43,12 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     };
     let mut out = String::with_capacity(1024 + 96 * f.op_count());
     let read = vec![false; named.nets.count()];
-    let cells = match &options.device {
-        None => FxHashMap::default(),
-        Some(device) => device_cells(&named.nets, device)?,
+    let cells = match options.device.is_some() || options.library.is_some() {
+        false => FxHashMap::default(),
+        true => {
+            let ids = named.nets.order.iter().copied();
+            ids.map(|id| Ok((id, cells::of(&named.nets, id, options)?))).collect::<Result<_>>()?
+        }
     };
     let mut writer = Writer { named, cells, carries, spare: Vec::new(), read, out: &mut out };
     // Writing to a String cannot fail.
@@ -54,14 +56,9 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     Ok(out)
 }
 
-/// The cells that lookup tables and registers become on a device.
-fn device_cells<'d>(nets: &Nets<'_>, device: &'d Device) -> Result<FxHashMap<OpId, Cell<'d>>> {
-    nets.order.iter().copied().map(|id| Ok((id, cells::cell(nets, id, Some(device))?))).collect()
-}
-
 struct Writer<'a, 'b> {
     named: Named<'a>,
-    /// Those of a device; what is not among them is written behaviourally.
+    /// Those of a device or a library; what is not among them is written behaviourally.
     cells: FxHashMap<OpId, Cell<'b>>,
     /// Of UltraScale+.
     carries: Option<Joined>,

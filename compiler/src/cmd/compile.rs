@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use blc_backends::emit::file_stem;
+use blc_backends::liberty::{self, Library};
 use blc_backends::verilog::{cell, xc7};
 use blc_frontend::model::Dtype;
 use blc_frontend::{files, lower};
@@ -16,12 +17,13 @@ use blc_passes::codes::NO_FUNCTION;
 use blc_passes::count::count;
 use blc_passes::default::{self, Forbid, Goals, Head, Registers};
 use blc_passes::equiv::{self, Side, Verdict};
-use blc_passes::{Control, Cost, Registry, RunReport};
+use blc_passes::{Control, Cost, Registry, RunReport, Target};
 
 use crate::args::{self, Compile, Parts, Reset, Side as Port};
 use crate::codes;
 use crate::emit;
 use crate::interrupt;
+use crate::library;
 use crate::load::{self, Design, Input};
 use crate::outputs::Outputs;
 use crate::pipeline::Run;
@@ -82,7 +84,12 @@ pub fn compile(
     if let Some(name) = &args.top {
         module.name.clone_from(name);
     }
-    let models = args.target.device.as_deref().map_or_else(|| xc7::FILE.into(), cell::file);
+    let library = library::of(args.target.passes, args.liberty.as_deref())?;
+    let models = match (&library, &args.target.device) {
+        (Some(library), _) => liberty::cells::file(library),
+        (_, Some(device)) => cell::file(device),
+        _ => xc7::FILE.into(),
+    };
     if format!("{}.v", file_stem(&module)) == models {
         // That file is the models of the primitives.
         module.name.push('_');
@@ -107,6 +114,7 @@ pub fn compile(
         rules,
         control: Control { levels: levels_of_logic(args, &module), stop },
         cost: Some(cost(args)),
+        gates: library.as_deref().map(library::gates),
     };
     let run = run.on(&mut module, ui)?;
     if let Some(f) = module.top_mut() {
@@ -133,7 +141,7 @@ pub fn compile(
     };
 
     let emitting = Instant::now();
-    let (mut outputs, table, json) = emit_all(args, &input, &module, run, proof, speed, ui)?;
+    let (mut outputs, table, json) = emit_all(args, &input, &module, Made { run, proof, speed, library }, ui)?;
     seconds.emit = emitting.elapsed().as_secs_f64();
     seconds.total = start.elapsed().as_secs_f64();
     outputs.add(TIMING, seconds.to_json());
@@ -179,6 +187,15 @@ pub fn to_ir(input: &Input, path: &Path, parts: Parts) -> Outcome<Module> {
 
 /// Whether the options of the default pipeline reach it, and what they are about.
 fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
+    let gates = args.target.passes == Target::Gates;
+    if args.liberty.is_some() && !gates {
+        return Err(unfit(&args.input, "--liberty", "it belongs to `--target gates`"));
+    }
+    if gates && (args.valid || args.head.is_some()) && args.reset == Reset::None {
+        let option = if args.valid { "--valid" } else { "--head" };
+        let why = "a handshake of standard cells starts at nothing known: it needs `--reset`";
+        return Err(unfit(&args.input, option, why));
+    }
     let options = [
         ("--stages", args.stages.is_some()),
         ("--clock", args.clock.is_some()),
@@ -260,6 +277,7 @@ fn check_levels(args: &Compile, module: &Module) -> Outcome {
 /// What `@default` stands for.
 fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
     let registers = match (args.stages, args.clock, args.latency_ns) {
+        (Some(n), Some(mhz), _) => Registers::StagesAt(n, 1000.0 / mhz),
         (Some(n), ..) => Registers::Stages(n),
         (_, Some(mhz), _) => Registers::Period(1000.0 / mhz),
         (.., Some(ns)) => Registers::Latency(ns),
@@ -363,29 +381,31 @@ fn prove(before: &Module, after: &Module) -> Outcome<Proof> {
     }
 }
 
-/// Every file but `timing.json`, and the report's table.
-fn emit_all(
-    args: &Compile,
-    input: &Input,
-    module: &Module,
-    mut run: RunReport,
+/// How a design was made.
+struct Made {
+    run: RunReport,
     proof: Option<Proof>,
     speed: Speed,
-    ui: &Ui,
-) -> Outcome<(Outputs, String, String)> {
+    library: Option<Arc<Library>>,
+}
+
+/// Every file but `timing.json`, and the report's table.
+fn emit_all(args: &Compile, input: &Input, module: &Module, made: Made, ui: &Ui) -> Outcome<(Outputs, String, String)> {
+    let Made { mut run, proof, speed, library } = made;
     let Some(f) = module.top() else {
         return Err(Diagnostic::error(&NO_FUNCTION, "the input has no function").into());
     };
     let mut outputs = Outputs::default();
     outputs.add(DESIGN, module.to_string());
     for &format in &args.emit {
-        if let Some(warning) = emit::emit(format, module, f, input, args, &mut outputs)? {
+        if let Some(warning) = emit::emit(format, module, input, args, library.clone(), &mut outputs)? {
             ui.warn(std::slice::from_ref(&warning));
             run.warnings.push(warning);
         }
     }
     let names = outputs.names().chain([REPORT, TIMING]).map(String::from).collect();
     let report = Report::new(input, &args.target, module, f, &run, names, speed)?.signed(proof);
+    let report = report.in_gates(f, library.as_deref());
     let json = report.to_json();
     let table = serde_json::from_str(&json).ok().as_ref().and_then(table).unwrap_or_default();
     outputs.add(REPORT, json.as_str());

@@ -6,11 +6,11 @@ use blc_passes::default::{self, Goals, Registers};
 use blc_passes::{Control, Cost, Registry, Target};
 
 use crate::args::Opt;
-use crate::load;
 use crate::pipeline::Run;
 use crate::rules;
 use crate::target::Chosen;
 use crate::ui::{Outcome, Ui};
+use crate::{library, load};
 
 /// Runs passes over a text.
 pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
@@ -29,6 +29,7 @@ pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
         rules: args.rules.as_deref().map(rules::read).transpose()?,
         control: Control::default(),
         cost: Some(Cost::of(target)),
+        gates: library::of(target, None)?.map(|library| library::gates(&library)),
     };
     run.on(&mut module, ui)?;
     let text = module.to_string();

@@ -125,6 +125,7 @@ fn compiled(
         parts: Parts::default(),
         calibrate: None,
         rules: None,
+        liberty: None,
         prune: None,
         accuracy_budget: 0.2,
         effort: blc_passes::default::EFFORT,

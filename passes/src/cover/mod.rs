@@ -15,6 +15,7 @@ pub mod read;
 mod search;
 pub mod sets;
 mod wide;
+pub mod widen;
 mod write;
 
 use blc_ir::{Diagnostic, Func, Level};

@@ -14,8 +14,8 @@ pub struct Subject {
     /// The net.
     pub net: Net,
     /// By node: the value that an input stands for.
-    pub(super) inputs: Vec<Option<Value>>,
-    pub(super) outputs: Vec<Output>,
+    pub(crate) inputs: Vec<Option<Value>>,
+    pub(crate) outputs: Vec<Output>,
 }
 
 /// A LUT's value that something other than a LUT reads.

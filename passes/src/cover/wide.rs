@@ -59,7 +59,7 @@ impl Wide {
         })
     }
 
-    fn depends(&self, j: usize) -> bool {
+    pub fn depends(&self, j: usize) -> bool {
         if j < MAX {
             return self.words.iter().any(|&w| depends(widen(w, self.inputs.min(MAX)), j));
         }
@@ -68,12 +68,14 @@ impl Wide {
     }
 
     /// The table or its complement, whichever is 0 at address 0, and whether it is the complement.
-    fn normal(mut self) -> (Self, bool) {
+    fn normal(self) -> (Self, bool) {
         let flip = self.words[0] & 1 == 1;
-        if flip {
-            self.words.iter_mut().for_each(|w| *w = !*w & mask(self.inputs.min(MAX)));
-        }
-        (self, flip)
+        (if flip { self.complement() } else { self }, flip)
+    }
+
+    pub fn complement(mut self) -> Self {
+        self.words.iter_mut().for_each(|w| *w = !*w & mask(self.inputs.min(MAX)));
+        self
     }
 }
 

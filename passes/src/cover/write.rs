@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::cut::{Cut, Lit, MAX};
 use super::map::Cover;
-use super::read::Subject;
+use super::read::{Output, Subject};
 
 /// Most nodes searched for the origins of one LUT.
 const MAX_ORIGINS: usize = 64;
@@ -29,7 +29,7 @@ impl Subject {
                     let flip = inverted[node as usize];
                     let operands: SmallVec<[Value; MAX]> =
                         cut.leaves().iter().filter_map(|&leaf| values[leaf as usize]).collect();
-                    let loc = self.origins(f, node, chosen);
+                    let loc = self.origins(f, node, chosen.leaves());
                     let value = f.lut(cut.flip(flip).table & mask(cut.size()), &operands, loc);
                     values[node as usize] = Some(value);
                     Lit::new(node, flip)
@@ -40,13 +40,12 @@ impl Subject {
     }
 
     /// Redirects the readers of the old outputs.
-    fn write_outputs(&self, f: &mut Func, values: &[Option<Value>], stands: &[Lit]) {
-        let mut redirect: Vec<Value> = (0..f.value_count()).map(Value::new).collect();
+    pub(super) fn write_outputs(&self, f: &mut Func, values: &[Option<Value>], stands: &[Lit]) {
         let mut constants = [None; 2];
         let mut inverses = vec![None; values.len()];
-        for output in &self.outputs {
+        self.redirect(f, |f, output| {
             let lit = stands[output.lit.node() as usize].flip(output.lit.complement());
-            let new = match values[lit.node() as usize] {
+            match values[lit.node() as usize] {
                 None => {
                     let bit = lit.complement();
                     *constants[usize::from(bit)].get_or_insert_with(|| f.constant(u64::from(bit), Type::BIT))
@@ -56,7 +55,15 @@ impl Subject {
                     let loc = f.def_op(output.value).map_or(LocId::UNKNOWN, |op| f.op(op).loc);
                     f.lut(1, &[value], loc)
                 }),
-            };
+            }
+        });
+    }
+
+    /// Has what read an output read what `new` gives for it, under its name.
+    pub(crate) fn redirect(&self, f: &mut Func, mut new: impl FnMut(&mut Func, &Output) -> Value) {
+        let mut redirect: Vec<Value> = (0..f.value_count()).map(Value::new).collect();
+        for output in &self.outputs {
+            let new = new(f, output);
             redirect[output.value.index()] = new;
             let name = f.name_of(output.value).map(Box::<str>::from);
             if let Some(name) = name.filter(|_| f.def_op(new).is_some() && f.name_of(new).is_none()) {
@@ -67,7 +74,7 @@ impl Subject {
     }
 
     /// By node, whether its LUT gives the complement: so that no inverter is needed inside, and few at ports.
-    fn inverted(&self) -> Vec<bool> {
+    pub(super) fn inverted(&self) -> Vec<bool> {
         // Uses by polarity, inner ones first.
         let mut uses = vec![[[false; 2]; 2]; self.net.node_count()];
         for output in &self.outputs {
@@ -79,13 +86,13 @@ impl Subject {
     }
 
     /// Where the nodes came from that a LUT takes in, the root's first.
-    fn origins(&self, f: &mut Func, root: u32, cut: &Cut) -> LocId {
+    pub(crate) fn origins(&self, f: &mut Func, root: u32, leaves: &[u32]) -> LocId {
         let mut cone = vec![root];
         let mut next = 0;
         while let Some(&node) = cone.get(next) {
             next += 1;
             for leaf in self.net.block(node).leaves() {
-                let inside = !cut.leaves().contains(leaf) && !self.net.is_leaf(*leaf) && !cone.contains(leaf);
+                let inside = !leaves.contains(leaf) && !self.net.is_leaf(*leaf) && !cone.contains(leaf);
                 if inside && cone.len() < MAX_ORIGINS {
                     cone.push(*leaf);
                 }

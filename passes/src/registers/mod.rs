@@ -48,7 +48,8 @@ pub struct Options {
     pub stages: Option<u32>,
     /// As many stages over the whole graph as keep each to so many levels of lookup tables.
     pub levels: Option<u32>,
-    /// As many stages over the whole graph as keep each to so many ns, clock-to-output and setup in.
+    /// As many stages over the whole graph as keep each to so many ns, clock-to-output and setup in; with `stages`, that
+    /// many, with the fewest registers that keep to it.
     pub period: Option<f64>,
     /// As many stages over the whole graph as fit into so many ns from input to output.
     pub latency: Option<f64>,
@@ -166,9 +167,6 @@ fn refuse(f: &Func) -> Result<(), Abort> {
                 let text = format!("nobody says what `{}` is in hardware", f.extern_name(op));
                 (text, &OUTSIDE_OP, "lower it with a pass of your own before")
             }
-            OpKind::LutWide { .. } => {
-                ("a table of more than six inputs is left".into(), &NOT_LOWERED, "run `cover` before `pipeline`")
-            }
             OpKind::GtConst { .. } => {
                 ("a comparison is left".into(), &NOT_LOWERED, "run `lower-encoder` before `pipeline`")
             }
@@ -205,9 +203,11 @@ fn schedule(f: &Func, wires: &mut Wires<'_>, options: &Options) -> Result<Schedu
     let given = [stages.is_some(), levels.is_some(), period.is_some(), latency.is_some()];
     let time = |t: Option<f64>| t.is_some_and(|t| !(t > 0.0 && t < 1e6));
     match (stages, levels) {
-        _ if given.iter().filter(|g| **g).count() > 1 => {
-            wrong("more than one of `stages`, `levels`, `period` and `latency` is given", "give one of them")
+        _ if given.iter().filter(|g| **g).count() > 1 && given != [true, false, true, false] => {
+            let help = "give one of them, or `stages` and `period`";
+            wrong("more than one of `stages`, `levels`, `period` and `latency` is given", help)
         }
+        (Some(0), _) if period.is_some() => wrong("no stages, and a period", "give at least `stages=1`"),
         (_, Some(0)) => wrong("a stage of no levels", "give at least `levels=1`"),
         _ if given == [false; 4] && options.head_levels == 0 => {
             wrong("a stage of no levels", "give at least `head_levels=1`")
@@ -237,13 +237,19 @@ fn cut(f: &Func, options: &Options) -> Result<Schedule, Abort> {
     }
     let limits = |period: f64| Limits { delays: &delays, period, chains: options.chains };
     let (period, stages) = match (options.stages, options.levels, options.period, options.latency) {
+        (Some(n), _, Some(period), _) => (period, Some(n)),
         (Some(n), ..) => (shortest(&slices, n, limits)?, Some(n)),
         (_, Some(levels), ..) => (f64::from(levels), None),
         (_, _, Some(period), _) => (period, None),
         (.., latency) => within(&slices, latency.unwrap_or(0.0), limits)?,
     };
     let first = slices.earliest(limits(period)).map_err(|alone| too_short(period, alone))?;
-    let stages = stages.unwrap_or_else(|| first.iter().copied().max().unwrap_or(1));
+    let fewest = first.iter().copied().max().unwrap_or(1);
+    if let Some(n) = stages.filter(|&n| n < fewest) {
+        let text = format!("{n} stages of {period:.2} ns are too few: that takes {fewest}");
+        return Err(Box::new(Diagnostic::error(&STAGES, text).help("give more stages, or a slower clock")));
+    }
+    let stages = stages.unwrap_or(fewest);
     let stage = retime::retime(&slices, limits(period), stages, first);
     let of_op = |op: OpId| slices.of[op.index()];
     let stage = f.op_ids().map(|op| stage.get(of_op(op) as usize).copied().unwrap_or(1)).collect();
@@ -373,7 +379,11 @@ impl<'a> Build<'a> {
                 operands.push(self.bit(wires.delayed(v, 0), self.schedule.stage[id.index()], op.loc));
             }
             let types: SmallVec<[Type; 8]> = op.results().map(|_| Type::BIT).collect();
-            let new = self.new.push(op.kind, &operands, &types, op.loc);
+            let kind = match op.kind {
+                OpKind::LutWide { table } => OpKind::LutWide { table: self.new.add_table(old.table(table).into()) },
+                kind => kind,
+            };
+            let new = self.new.push(kind, &operands, &types, op.loc);
             for (i, (old_value, value)) in op.results().zip(self.new.op(new).results()).enumerate() {
                 if let Some(name) = old.name_of(old_value) {
                     self.new.set_name(value, name);

@@ -95,6 +95,15 @@ impl Graph {
         &self.pins[self.first[op.index()] as usize..self.first[op.index() + 1] as usize]
     }
 
+    /// How many results an op of logic has.
+    pub fn results(&self, op: OpId) -> u32 {
+        match self.kinds[op.index()] {
+            Some(OpKind::Xc7Carry4 {}) => 8,
+            Some(OpKind::Xc7Lut6_2 { .. }) => 2,
+            _ => 1,
+        }
+    }
+
     /// Whether an op is a carry chain.
     pub fn is_chain(&self, op: OpId) -> bool {
         matches!(self.kinds[op.index()], Some(OpKind::Xc7Carry4 {}))

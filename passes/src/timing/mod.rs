@@ -8,12 +8,14 @@
 
 mod graph;
 mod path;
+mod shared;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use graph::Graph;
 pub use graph::fanout;
 pub use path::{Step, Timing, analyse};
+pub(crate) use shared::split;
 
 /// Delays of a device, in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
