@@ -25,7 +25,7 @@ const COLUMNS: usize = 100;
 pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
     let (named, out) = (Named::new(module, f, Language::Blif)?, String::with_capacity(1024 + 96 * f.op_count()));
-    let cells = match &options.library {
+    let cells = match &options.liberty {
         None => FxHashMap::default(),
         Some(library) => {
             let ids = named.nets.order.iter().copied();

@@ -71,7 +71,7 @@ pub(crate) fn output<'a>(name: &'a str, nets: Vec<Net>) -> Pin<'a> {
 /// # Errors
 /// Those of [`cell`], and of [`crate::liberty::cells::cell`].
 pub fn of<'a>(nets: &Nets<'_>, id: OpId, options: &'a Options) -> Result<Cell<'a>> {
-    match &options.library {
+    match &options.liberty {
         Some(library) => crate::liberty::cells::cell(nets, id, library),
         None => cell(nets, id, options.device.as_ref()),
     }

@@ -104,7 +104,7 @@ impl Format {
         Ok(match self {
             Self::Verilog => {
                 let mut files = vec![file(&own, verilog::emit(module, options)?)];
-                files.extend(match (&options.library, &options.device) {
+                files.extend(match (&options.liberty, &options.device) {
                     (Some(library), _) => {
                         liberty::cells::models(module, library).map(|text| file(&liberty::cells::file(library), text))
                     }
@@ -134,7 +134,7 @@ pub struct Options {
     /// and cells of Yosys' library in JSON.
     pub device: Option<Device>,
     /// Whose gates lookup tables and registers become, instead of a device's cells.
-    pub library: Option<Arc<Library>>,
+    pub liberty: Option<Arc<Library>>,
     /// Bytes of the input bus of a stream wrapper; without, a whole sample at once.
     pub bus_bytes: Option<usize>,
     /// The clock of a project, in MHz.

@@ -135,7 +135,7 @@ proptest! {
 
 #[test]
 fn what_a_library_lacks_is_refused() {
-    let options = |text: &str| Options { library: Some(Arc::new(read(text).unwrap())), ..Options::default() };
+    let options = |text: &str| Options { liberty: Some(Arc::new(read(text).unwrap())), ..Options::default() };
     let code =
         |module: &blc_ir::Module, format: Format, text: &str| format.emit(module, &options(text)).unwrap_err().code.id;
     let mut f = Func::new("f", FuncKind::HwModule);

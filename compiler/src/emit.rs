@@ -30,7 +30,7 @@ pub fn emit(
     let options = Options {
         made_from,
         device: args.target.device.as_deref().cloned(),
-        library,
+        liberty: library,
         bus_bytes: args.bus.map(|n| n.get() as usize),
         clock_mhz: args.clock,
     };

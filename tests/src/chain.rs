@@ -161,7 +161,7 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     score.samples = samples as u64;
     // What we read again has no cells of a library.
     let plain = EmitOptions { device: way.device.clone(), ..EmitOptions::default() };
-    let options = EmitOptions { library, ..plain.clone() };
+    let options = EmitOptions { liberty: library, ..plain.clone() };
     round_trip(&module, &plain, &rows, &expected)?;
     score.blif = 1;
     for format in [Format::Dot, Format::Json, Format::Rust] {

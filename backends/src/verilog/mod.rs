@@ -43,7 +43,7 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     };
     let mut out = String::with_capacity(1024 + 96 * f.op_count());
     let read = vec![false; named.nets.count()];
-    let cells = match options.device.is_some() || options.library.is_some() {
+    let cells = match options.device.is_some() || options.liberty.is_some() {
         false => FxHashMap::default(),
         true => {
             let ids = named.nets.order.iter().copied();
