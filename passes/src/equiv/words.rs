@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::cone::Clause;
 use super::graph::{Graph, Lit};
 
+/// Most words of which lemmas are made: they take a comparison for each pair.
+const CONTEST: usize = 32;
+
 /// `a + b + c` as sum and carry.
 fn full_adder(g: &mut Graph, a: Lit, b: Lit, c: Lit) -> (Lit, Lit) {
     let x = g.xor(a, b);
@@ -70,7 +73,7 @@ pub fn choose(g: &mut Graph, s: Lit, a: &[Lit], b: &[Lit]) -> Vec<Lit> {
 pub fn argmax(g: &mut Graph, words: &[Vec<Lit>], width: usize, lemmas: &mut Vec<Clause>) -> Vec<Lit> {
     let mut contest = Contest { g, words, lemmas };
     let top = contest.champion(0..words.len());
-    if words.len() > 2 {
+    if contest.is_told() {
         contest.conclude(&top);
     }
     let mut index = top.index;
@@ -109,6 +112,11 @@ impl Contest<'_> {
         self.words.len().next_power_of_two().trailing_zeros() as usize
     }
 
+    /// Whether lemmas are made.
+    fn is_told(&self) -> bool {
+        (3..=CONTEST).contains(&self.words.len())
+    }
+
     fn player(&self, i: usize) -> Champion {
         Champion {
             word: self.words[i].clone(),
@@ -129,7 +137,7 @@ impl Contest<'_> {
                 let word = choose(self.g, right, &a.word, &b.word);
                 let index = choose(self.g, right, &a.index, &b.index);
                 let champion = Champion { word, index };
-                if self.words.len() > 2 {
+                if self.is_told() {
                     for side in [&a, &b] {
                         self.not_below(&champion, side);
                     }
