@@ -220,7 +220,7 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         return Err(unfit(&args.input, option, why));
     }
     let level = module.top().map_or(Level::Bit, Func::level);
-    if args.head.is_some() && (level != Level::Tensor || args.parts.no_head) {
+    if args.head.is_some() && level != Level::Tensor {
         return Err(unfit(&args.input, "--head", "only a model has a head"));
     }
     if args.reset != Reset::None && !args.valid && !matches!(args.head, Some(args::Head::Iterative(_))) {
