@@ -592,7 +592,7 @@ pub struct Parts {
   blc opt net.blir --passes 'cover{k=4}' --check-each sim -o small.blir
   cat net.blir | blc opt - --passes fold")]
 pub struct Opt {
-    /// A .blir, or `-` for standard input
+    /// A .blir, or a netlist (.blif, .aig, .v); `-` for standard input
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     /// Pipeline of passes; `blc passes` lists them

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use blc_frontend::model::{Model, TensorNames};
-use blc_frontend::{aiger, blif, codes as frontend, files, verilog};
+use blc_frontend::verilog::{self, neurons};
+use blc_frontend::{aiger, blif, codes as frontend, files};
 use blc_ir::diag::{Diagnostic, Source};
 use blc_ir::{FuncKind, Module, parse};
 
@@ -25,7 +26,7 @@ pub enum Kind {
     Blif,
     /// `.blir`
     Blir,
-    /// Verilog that blc emitted.
+    /// Verilog that blc emitted, or in which neurons are truth tables.
     Verilog,
     /// AIGER, ascii or binary.
     Aiger,
@@ -62,6 +63,7 @@ impl Kind {
             text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//") && !l.starts_with('#'));
         match lines.next() {
             Some(line) if line.starts_with("blir ") => Some(Self::Blir),
+            Some(line) if line.starts_with("module ") => Some(Self::Verilog),
             Some(line) if line.starts_with(".model") || line.starts_with(".inputs") => Some(Self::Blif),
             _ if aiger::is_aiger(bytes) => Some(Self::Aiger),
             _ if bytes.get(8) == Some(&b'{') => Some(Self::Model),
@@ -109,9 +111,12 @@ pub fn read_all(path: &Path) -> Outcome<Input> {
     let bytes = bytes(path)?;
     let shown = shown(path);
     let Some(kind) = Kind::of(path, &bytes) else {
-        let what =
-            if bytes.is_empty() { "the file is empty" } else { "neither a model, nor BLIF, nor AIGER, nor .blir" };
-        let help = "give a .safetensors model, a .blif or .aig netlist or a .blir";
+        let what = if bytes.is_empty() {
+            "the file is empty"
+        } else {
+            "neither a model, nor BLIF, nor AIGER, nor Verilog, nor .blir"
+        };
+        let help = "give a .safetensors model, a .blif, .aig or .v netlist or a .blir";
         return Err(Diagnostic::error(&codes::INPUT_KIND, what).in_file(shown, "").help(help).into());
     };
     let file = path.file_name().map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
@@ -122,22 +127,37 @@ pub fn read_all(path: &Path) -> Outcome<Input> {
             Design::Model(model, names)
         }
         Kind::Blif => Design::Module(blif::import(&text(bytes, &shown)?, &shown)?),
-        Kind::Verilog => Design::Module(verilog::import(&text(bytes, &shown)?, &shown)?),
+        Kind::Verilog => Design::Module(read_verilog(path, &text(bytes, &shown)?)?),
         Kind::Aiger => Design::Module(aiger::import(&bytes, &shown)?),
         Kind::Blir => Design::Module(parse_text(text(bytes, &shown)?, path)?),
     };
     Ok(Input { kind, file, sha256, design })
 }
 
-/// Reads a design for simulation: a `.blir`, a `.blif`, or Verilog that blc emitted.
+/// Reads a design that is no model: a `.blir`, BLIF, AIGER or Verilog.
 pub fn read_netlist(path: &Path) -> Outcome<Module> {
     let bytes = bytes(path)?;
     match Kind::of(path, &bytes) {
         Some(Kind::Blif) => Ok(blif::import(&text(bytes, &shown(path))?, &shown(path))?),
-        Some(Kind::Verilog) => Ok(verilog::import(&text(bytes, &shown(path))?, &shown(path))?),
+        Some(Kind::Verilog) => read_verilog(path, &text(bytes, &shown(path))?),
         Some(Kind::Aiger) => Ok(aiger::import(&bytes, &shown(path))?),
         kind => read_blir_bytes(path, bytes, kind),
     }
+}
+
+/// Verilog that blc emitted, or modules of truth tables, whose other files lie beside this one.
+fn read_verilog(path: &Path, text: &str) -> Outcome<Module> {
+    if !neurons::is_neurons(text) {
+        return Ok(verilog::import(text, &shown(path))?);
+    }
+    let folder = folder(path);
+    let mut find = |name: &str| {
+        let Some(file) = folder.as_ref().map(|f| f.join(format!("{name}.v"))).filter(|f| f.is_file()) else {
+            return Ok(None);
+        };
+        Ok(Some((files::read_text(&file, MAX_FILE)?, shown(&file))))
+    };
+    Ok(neurons::import(text, &shown(path), &mut find)?)
 }
 
 /// Reads a `.blir`: parsed, resources loaded, verified.

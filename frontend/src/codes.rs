@@ -232,6 +232,12 @@ blc_ir::codes! {
         "torchlogix before 0.2 left the connections out of the state_dict, so the network cannot be known from it.";
     BL1416 = CHECKPOINT_WIDE: "a layer has tables of too many inputs",
         "A table has 1 to 16 inputs. Pools of larger windows can be split into several.";
+    BL1417 = CHECKPOINT_DRAWN: "a network that draws at random when it is evaluated",
+        "difflut's GroupSum with `use_randperm` sums another choice of bits each time it runs, so there is no one network that it \
+         computes. Train with use_randperm=False.";
+    BL1418 = WEIGHTS_PRIVATE: "weights whose meaning only their library says",
+        "How BitLogic's rewrite keeps weights is not documented, but how it gives tables and wiring is: get_luts_and_ids(). The message \
+         shows the lines of Python that save them.";
 }
 
 #[cfg(test)]

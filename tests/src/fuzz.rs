@@ -165,9 +165,12 @@ fn aiger(bytes: &[u8]) {
 
 /// Verilog: what is read is valid.
 fn verilog(bytes: &[u8]) {
-    let Ok(module) = verilog::import(&text(bytes), "fuzz.v") else { return };
-    let errors = verify::verify(&module);
-    assert!(errors.is_empty(), "{}", errors[0]);
+    let text = text(bytes);
+    let neurons = verilog::neurons::import(&text, "fuzz.v", &mut |_| Ok(None));
+    for module in [verilog::import(&text, "fuzz.v"), neurons].into_iter().flatten() {
+        let errors = verify::verify(&module);
+        assert!(errors.is_empty(), "{}", errors[0]);
+    }
 }
 
 /// A checkpoint of another library, or the pickle of one whose tensors hold some numbers: what is imported is valid.

@@ -99,14 +99,21 @@ fn scores_of_networks_that_torchlogix_trains_now() {
     train("torchlogix_models.py", work.path());
     let names = cases(work.path());
     let compared: usize = names.iter().map(|name| compare(work.path(), name, Format::Torchlogix)).sum();
-    assert!(names.len() >= 14 && compared >= 28, "{} networks, {compared} files", names.len());
+    assert!(names.len() >= 18 && compared >= 36, "{} networks, {compared} files", names.len());
 }
 
 #[test]
 fn scores_of_other_libraries_networks() {
     let work = tempfile::tempdir().expect("a folder");
     train("other_models.py", work.path());
-    for (format, networks) in [(Format::Llnn, 2), (Format::TorchDwn, 2), (Format::Difflogic, 1)] {
+    let networks = [
+        (Format::Llnn, 2),
+        (Format::TorchDwn, 2),
+        (Format::Difflogic, 1),
+        (Format::Difflut, 11),
+        (Format::Bitlogic, 2),
+    ];
+    for (format, networks) in networks {
         let folder = work.path().join(format.name());
         let names = cases(&folder);
         assert_eq!(names.len(), networks, "{}", format.name());

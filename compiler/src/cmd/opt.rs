@@ -12,9 +12,9 @@ use crate::target::Chosen;
 use crate::ui::{Outcome, Ui};
 use crate::{library, load};
 
-/// Runs passes over a text.
+/// Runs passes over a netlist or a text.
 pub fn run(args: &Opt, registry: &Registry, ui: &Ui) -> Outcome {
-    let mut module = load::read_blir(&args.input)?;
+    let mut module = load::read_netlist(&args.input)?;
     let folder = load::folder(&args.input);
     let target = module.target.as_deref().and_then(Chosen::named).map_or(Target::Lut(6), |chosen| chosen.passes);
     let level = module.top().map_or(Level::Bit, Func::level);

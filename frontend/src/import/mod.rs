@@ -2,9 +2,11 @@
 //!
 //! A checkpoint holds less than a network: not the parametrization of its weights, not its geometry, often not its input. What is
 //! missing comes from a sidecar ([`Sidecar`]), or from a module that was saved whole; it is never guessed. The modules
-//! `torchlogix`, `torch_dwn` and `wired` (difflogic, llnn) say what is in theirs.
+//! `torchlogix`, `torch_dwn`, `difflut`, `bitlogic` and `wired` (difflogic, llnn) say what is in theirs.
 
+mod bitlogic;
 mod checkpoint;
+mod difflut;
 mod network;
 mod pickle;
 mod sequence;
@@ -41,11 +43,16 @@ pub enum Format {
     Difflogic,
     /// llnn, saved whole.
     Llnn,
+    /// difflut, BitLogic's first library.
+    Difflut,
+    /// Tables and wiring of BitLogic's rewrite.
+    Bitlogic,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Torchlogix, Self::TorchDwn, Self::Difflogic, Self::Llnn];
+    pub const ALL: [Self; 6] =
+        [Self::Torchlogix, Self::TorchDwn, Self::Difflogic, Self::Llnn, Self::Difflut, Self::Bitlogic];
 
     /// As `--from` calls it.
     pub fn name(self) -> &'static str {
@@ -54,6 +61,8 @@ impl Format {
             Self::TorchDwn => "torch-dwn",
             Self::Difflogic => "difflogic",
             Self::Llnn => "llnn",
+            Self::Difflut => "difflut",
+            Self::Bitlogic => "bitlogic",
         }
     }
 
@@ -80,7 +89,7 @@ pub fn read(path: &Path, format: Format, sidecar: Option<&Path>) -> Result<Model
 
 /// A checkpoint as a model; `file` is what diagnostics call it, and names the model where the sidecar does not.
 ///
-/// Errors: `BL1401` to `BL1416`; those of a file of thresholds that the sidecar names; those of [`Model::validate`].
+/// Errors: `BL1401` to `BL1418`; those of a file of thresholds that the sidecar names; those of [`Model::validate`].
 pub fn from_bytes(bytes: &[u8], file: &str, format: Format, sidecar: &Sidecar) -> Result<Model> {
     let checkpoint = Checkpoint::open(bytes, file, sidecar.key.as_deref())?;
     match format {
@@ -88,6 +97,8 @@ pub fn from_bytes(bytes: &[u8], file: &str, format: Format, sidecar: &Sidecar) -
         Format::TorchDwn => torch_dwn::import(&checkpoint, sidecar),
         Format::Difflogic => wired::import(&checkpoint, sidecar, Library::Difflogic),
         Format::Llnn => wired::import(&checkpoint, sidecar, Library::Llnn),
+        Format::Difflut => difflut::import(&checkpoint, sidecar),
+        Format::Bitlogic => bitlogic::import(&checkpoint, sidecar),
     }
 }
 
@@ -109,7 +120,11 @@ fn ask_ends(form: &mut Form, sidecar: &Sidecar, shape: Option<&Vec<usize>>, clas
         "groups of the last layer's bits; 0 where the network ends in bits",
     );
     form.table("[input]");
-    form.ask("shape", sidecar.input.shape.as_ref().or(shape), "of one sample: [features] or [channels, rows, columns]");
+    form.ask(
+        "shape",
+        sidecar.input.shape.as_ref().or(shape),
+        "of one sample: [features], [channels, rows, columns] or [channels, planes, rows, columns]",
+    );
     form.ask("dtype", sidecar.input.dtype.as_ref(), "\"u8\", \"f32\", or \"bit\" where the network reads bits");
 }
 
@@ -123,8 +138,9 @@ fn begin<'a, 'b>(
     let shape = sidecar.input.shape.as_ref().or(shape).cloned().unwrap_or_default();
     let dtype = sidecar.input.dtype.unwrap_or(Dtype::Bit);
     let contradicts = |detail: &str, message: &str| checkpoint.refuse(&codes::SIDECAR_CONTRADICTS, detail, message);
-    if shape.is_empty() || shape.len() == 2 || shape.len() > 3 {
-        return Err(contradicts("input.shape", "a sample is [features] or [channels, rows, columns]").into());
+    if ![1, 3, 4].contains(&shape.len()) {
+        let message = "a sample is [features], [channels, rows, columns] or [channels, planes, rows, columns]";
+        return Err(contradicts("input.shape", message).into());
     }
     let mut network = Network::new(checkpoint, &name(checkpoint, sidecar), &shape, dtype)?;
     match (&sidecar.input.thresholds, encoded, dtype) {

@@ -17,33 +17,45 @@ pub struct Network<'a, 'b> {
     model: Model,
     /// Bits of the last layer.
     width: usize,
-    /// The activations: `[bits]` or `[channels, rows, columns]`.
+    /// The activations: `[bits]`, or `[channels, ...]` of an image.
     shape: Vec<usize>,
     /// The bit of the last layer that stands at each place.
     at: Vec<u32>,
+    /// Shape and bits of what goes past the layers that follow.
+    past: Option<(Vec<usize>, Vec<u32>)>,
 }
 
-/// The window of a convolution or pool: rows and columns.
+/// One axis of the window of a convolution or pool.
 #[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// Its size.
-    pub size: [usize; 2],
-    /// From one to the next.
-    pub stride: [usize; 2],
+pub struct Axis {
+    /// Places that the window covers.
+    pub size: usize,
+    /// From one window to the next.
+    pub stride: usize,
     /// Zeros before and behind.
-    pub padding: [usize; 2],
+    pub padding: usize,
+    /// From one place of the image to the next: zeros stand between where it is above 1, as transposed convolutions have it.
+    pub spread: usize,
+    /// Further zeros behind.
+    pub end: usize,
 }
 
-impl Window {
-    /// Rows and columns of what windows on an image give.
-    pub fn places(&self, image: [usize; 2]) -> Option<[usize; 2]> {
-        let mut out = [0; 2];
-        for (axis, out) in out.iter_mut().enumerate() {
-            let padded = self.padding[axis].checked_mul(2)?.checked_add(image[axis])?;
-            let rest = padded.checked_sub(self.size[axis])?;
-            *out = rest.checked_div(self.stride[axis])? + 1;
-        }
-        Some(out)
+impl Axis {
+    /// Places of an image of `n`, with all zeros.
+    pub fn padded(&self, n: usize) -> Option<usize> {
+        let spread = n.checked_sub(1)?.checked_mul(self.spread)?.checked_add(1)?;
+        self.padding.checked_mul(2)?.checked_add(spread)?.checked_add(self.end)
+    }
+
+    /// Windows on an image of `n`.
+    pub fn places(&self, n: usize) -> Option<usize> {
+        Some(self.padded(n)?.checked_sub(self.size)?.checked_div(self.stride)? + 1)
+    }
+
+    /// The place of the image that stands at a place of what is padded; `None` of a zero.
+    pub fn source(&self, padded: usize, n: usize) -> Option<usize> {
+        let at = padded.checked_sub(self.padding)?;
+        (at % self.spread == 0 && at / self.spread < n).then(|| at / self.spread)
     }
 }
 
@@ -52,16 +64,19 @@ impl<'a, 'b> Network<'a, 'b> {
     ///
     /// Errors: `BL1412` where it is too large.
     pub fn new(checkpoint: &'a Checkpoint<'b>, name: &str, shape: &[usize], dtype: Dtype) -> Result<Self> {
-        let model = Model { name: name.into(), shape: shape.into(), dtype, layers: Vec::new() };
+        let mut model = Model { name: name.into(), shape: shape.into(), dtype, layers: Vec::new() };
         let width = model.features();
+        if shape.len() > 3 {
+            model.shape = vec![width];
+        }
         if width == 0 || width > MAX_BITS {
             let message = format!("samples of shape {shape:?} have {width} features, which are 1 to {MAX_BITS}");
             return Err(checkpoint.refuse(&codes::SIDECAR_CONTRADICTS, "input.shape", message).into());
         }
-        Ok(Self { checkpoint, model, width, shape: shape.into(), at: (0..width as u32).collect() })
+        Ok(Self { checkpoint, model, width, shape: shape.into(), at: (0..width as u32).collect(), past: None })
     }
 
-    /// What the next layer reads: `[bits]` or `[channels, rows, columns]`.
+    /// What the next layer reads: `[bits]`, or `[channels, ...]` of an image.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -90,7 +105,7 @@ impl<'a, 'b> Network<'a, 'b> {
             return Err(self.misfit(layer, "thresholds after the first layer".into()).into());
         }
         let bits = thresholds.len().checked_div(rows).unwrap_or(0);
-        let planes = if let [channels, _, _] = self.shape[..] { channels } else { features };
+        let planes = self.shape[0];
         if bits == 0 || (rows != 1 && rows != features && rows != planes) {
             let message =
                 format!("{} thresholds in {rows} rows for samples of shape {:?}", thresholds.len(), self.shape);
@@ -121,19 +136,18 @@ impl<'a, 'b> Network<'a, 'b> {
         }
         self.model.layers.push(Layer::Thermometer { bits, thresholds: Thresholds::F32(sorted) });
         self.width = features * bits;
-        match self.shape[..] {
-            [c, h, w] if channels => {
-                self.shape = vec![c * bits, h, w];
-                let plane = h * w;
-                self.at = (0..self.width)
-                    .map(|i| {
-                        let (channel, place) = (i / plane, i % plane);
-                        bit_of[(channel / bits * plane + place) * bits + channel % bits]
-                    })
-                    .collect();
-            }
-            [c, h, w] => (self.shape, self.at) = (vec![c, h, w * bits], bit_of),
-            _ => (self.shape, self.at) = (vec![self.width], bit_of),
+        if channels && self.shape.len() > 1 {
+            let plane = features / planes;
+            self.shape[0] *= bits;
+            self.at = (0..self.width)
+                .map(|i| {
+                    let (channel, place) = (i / plane, i % plane);
+                    bit_of[(channel / bits * plane + place) * bits + channel % bits]
+                })
+                .collect();
+        } else {
+            self.shape.last_mut().into_iter().for_each(|n| *n *= bits);
+            self.at = bit_of;
         }
         Ok(())
     }
@@ -188,9 +202,14 @@ impl<'a, 'b> Network<'a, 'b> {
     }
 
     /// Adds a layer whose bits stand in order at the places of a shape.
-    pub fn push(&mut self, luts: Luts, shape: Vec<usize>) {
+    pub fn push(&mut self, mut luts: Luts, shape: Vec<usize>) {
+        self.at = (0..luts.nodes() as u32).collect();
+        for bit in self.past.iter_mut().flat_map(|(_, bits)| bits) {
+            let here = luts.nodes() as u32;
+            luts.repeat(*bit);
+            *bit = here;
+        }
         self.width = luts.nodes();
-        self.at = (0..self.width as u32).collect();
         self.shape = shape;
         self.model.layers.push(luts.into_layer());
     }
@@ -203,23 +222,23 @@ impl<'a, 'b> Network<'a, 'b> {
         Err(self.checkpoint.refuse(&codes::CHECKPOINT_WIDE, layer, message).into())
     }
 
-    /// Channels, rows and columns of what the next layer reads.
+    /// Channels of what the next layer reads, and the image's size along each of `axes` axes.
     ///
-    /// Errors: `BL1408` where it is no image.
-    pub fn image(&self, layer: &str) -> Result<[usize; 3]> {
-        if let [c, h, w] = self.shape[..] {
-            return Ok([c, h, w]);
+    /// Errors: `BL1408` where it is no such image.
+    pub fn image(&self, layer: &str, axes: usize) -> Result<(usize, Vec<usize>)> {
+        if self.shape.len() == axes + 1 {
+            return Ok((self.shape[0], self.shape[1..].to_vec()));
         }
-        let message = format!("reads an image, but bits of shape {:?} come before", self.shape);
-        Err(self.misfit(layer, message).help("say `input.shape` as [channels, rows, columns]").into())
+        let message = format!("reads an image of {axes} axes, but bits of shape {:?} come before", self.shape);
+        let said = if axes == 2 { "[channels, rows, columns]" } else { "[channels, planes, rows, columns]" };
+        Err(self.misfit(layer, message).help(format!("say `input.shape` as {said}")).into())
     }
 
-    /// The bit at a place of an image that may lie in the zeros around it, which are bit [`Self::zero`].
-    pub fn bit(&self, [_, h, w]: [usize; 3], channel: usize, row: isize, column: isize) -> u32 {
-        match (usize::try_from(row), usize::try_from(column)) {
-            (Ok(row), Ok(column)) if row < h && column < w => self.at[(channel * h + row) * w + column],
-            _ => self.zero(),
-        }
+    /// The bit of a channel at a place of an image, axis by axis; outside are zeros, which are bit [`Self::zero`].
+    pub fn bit(&self, channel: usize, place: impl IntoIterator<Item = Option<usize>>) -> u32 {
+        let mut axes = place.into_iter().zip(&self.shape[1..]);
+        let at = axes.try_fold(channel, |at, (place, n)| Some(at * n + place?));
+        at.map_or(self.zero(), |at| self.at[at])
     }
 
     /// What [`Luts::push`] takes for a bit that is always 0.
@@ -235,35 +254,76 @@ impl<'a, 'b> Network<'a, 'b> {
     /// ORs over windows of each channel.
     ///
     /// Errors: `BL1408`, and `BL1416` for windows of more than 16 places.
-    pub fn or_pool(&mut self, layer: &str, window: Window) -> Result<()> {
-        let image @ [c, h, w] = self.image(layer)?;
-        let Some([rows, columns]) = window.places([h, w]) else {
-            return Err(self
-                .misfit(layer, format!("no window of {:?} fits an image of {h} x {w}", window.size))
-                .into());
+    pub fn or_pool(&mut self, layer: &str, window: &[Axis]) -> Result<()> {
+        let (channels, image) = self.image(layer, window.len())?;
+        let out: Option<Vec<usize>> = window.iter().zip(&image).map(|(axis, &n)| axis.places(n)).collect();
+        let Some(out) = out else {
+            let sizes: Vec<usize> = window.iter().map(|axis| axis.size).collect();
+            return Err(self.misfit(layer, format!("no window of {sizes:?} fits an image of {image:?}")).into());
         };
-        let fan_in = window.size[0].saturating_mul(window.size[1]);
+        let fan_in = window.iter().fold(1, |n: usize, axis| n.saturating_mul(axis.size));
         self.check_fan_in(layer, fan_in)?;
-        let places = c.saturating_mul(rows).saturating_mul(columns);
+        let places = out.iter().fold(channels, |n, &m| n.saturating_mul(m));
         if places > MAX_BITS {
             return Err(self.misfit(layer, format!("{places} places are more than {MAX_BITS}")).into());
         }
+        let sizes: Vec<usize> = window.iter().map(|axis| axis.size).collect();
         let mut luts = Luts::new(fan_in);
         let mut wires = Vec::with_capacity(fan_in);
         for place in 0..places {
-            let (channel, row, column) = (place / (rows * columns), place / columns % rows, place % columns);
+            let channel = place / (places / channels);
+            let corner = digits(place, &out);
             wires.clear();
             for i in 0..fan_in {
-                let at = |axis: usize, place: usize, offset: usize| {
-                    (place * window.stride[axis] + offset) as isize - window.padding[axis] as isize
-                };
-                let (r, q) = (at(0, row, i / window.size[1]), at(1, column, i % window.size[1]));
-                wires.push(self.bit(image, channel, r, q));
+                let offset = digits(i, &sizes);
+                let sources =
+                    (0..window.len()).map(|a| window[a].source(corner[a] * window[a].stride + offset[a], image[a]));
+                wires.push(self.bit(channel, sources));
             }
             luts.push_or(&wires, self.width);
         }
-        self.push(luts, vec![c, rows, columns]);
+        self.push(luts, [vec![channels], out].concat());
         Ok(())
+    }
+
+    /// What stands here also goes past the layers that follow, as far as [`Self::join`].
+    ///
+    /// Errors: `BL1408` inside another such stretch.
+    pub fn part(&mut self, layer: &str) -> Result<()> {
+        if self.past.is_some() {
+            return Err(self.misfit(layer, "a way past layers inside another".into()).into());
+        }
+        self.past = Some((self.shape.clone(), self.at.clone()));
+        Ok(())
+    }
+
+    /// ORs each bit with the one that went past.
+    ///
+    /// Errors: `BL1408` where nothing went past, or something of another shape.
+    pub fn join(&mut self, layer: &str) -> Result<()> {
+        let Some((shape, bits)) = self.past.take() else {
+            return Err(self.misfit(layer, "nothing goes past the layers before".into()).into());
+        };
+        if shape != self.shape {
+            let message = format!("bits of shape {shape:?} go past layers that end in shape {:?}", self.shape);
+            return Err(self.misfit(layer, message).into());
+        }
+        let mut luts = Luts::new(2);
+        self.at.iter().zip(&bits).for_each(|(&a, &b)| luts.push_or(&[a, b], self.width));
+        self.push(luts, shape);
+        Ok(())
+    }
+
+    /// Adds bits that are always 0 to the last layer until `classes` divides them.
+    pub fn pad(&mut self, classes: usize) {
+        let lacking = if classes == 0 { 0 } else { self.width.next_multiple_of(classes) - self.width };
+        if let (1.., Some(Layer::Lut { fan_in, connections, tables })) = (lacking, self.model.layers.last_mut()) {
+            connections.resize(connections.len() + lacking * *fan_in, 0);
+            tables.resize(tables.len() + lacking * words_per_table(*fan_in), 0);
+            self.width += lacking;
+            self.at = (0..self.width as u32).collect();
+            self.shape = vec![self.width];
+        }
     }
 
     /// The model, with sums of `classes` groups and the largest of them, or ending in bits where that is 0.
@@ -275,6 +335,9 @@ impl<'a, 'b> Network<'a, 'b> {
                 format!("classes are sums of bits in a row, but an image of shape {:?} comes last", self.shape);
             return Err(self.misfit("classes", message).help("a `flatten` layer makes a row of it").into());
         }
+        if self.past.is_some() {
+            return Err(self.misfit("", "bits go past layers and are read nowhere".into()).into());
+        }
         if self.model.layers.iter().all(|l| !matches!(l, Layer::Lut { .. })) {
             return Err(self.misfit("", "a network without lookup tables".into()).into());
         }
@@ -284,6 +347,16 @@ impl<'a, 'b> Network<'a, 'b> {
         self.model.validate()?;
         Ok(self.model)
     }
+}
+
+/// A number in digits of mixed sizes, the last one running fastest; what is beyond them is left out.
+fn digits(number: usize, sizes: &[usize]) -> Vec<usize> {
+    let mut rest = number;
+    let mut out = vec![0; sizes.len()];
+    for (digit, &n) in out.iter_mut().zip(sizes).rev() {
+        (*digit, rest) = (rest % n, rest / n);
+    }
+    out
 }
 
 /// The threshold of `x` where `(x - mean) / scale`, rounded to single precision, is compared with `threshold`: the largest

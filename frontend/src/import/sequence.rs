@@ -4,6 +4,7 @@
 use blc_ir::diag::Result;
 
 use super::checkpoint::{Checkpoint, Module};
+use super::sidecar::{Form, Sidecar};
 use crate::codes;
 
 /// What a module is for an importer.
@@ -17,6 +18,8 @@ pub enum Role<T> {
     Head(&'static str),
     /// A layer; what is inside belongs to it.
     Layer(T),
+    /// Stands before the modules inside it, which run in their order.
+    Begin(T),
     /// Something else.
     Unknown,
 }
@@ -53,7 +56,7 @@ pub fn sequence<'a, T>(
         };
         match role {
             Role::Container | Role::Nothing => {}
-            Role::Head(_) | Role::Layer(_) if classes.is_some() => {
+            Role::Head(_) | Role::Layer(_) | Role::Begin(_) if classes.is_some() => {
                 return Err(unknown("a layer after the sums of groups".into()));
             }
             Role::Head(key) => {
@@ -65,6 +68,7 @@ pub fn sequence<'a, T>(
                 inside = Some(&module.path);
                 layers.push((module, layer));
             }
+            Role::Begin(layer) => layers.push((module, layer)),
             // A module runs those inside it in an order that only its code knows.
             Role::Unknown => {
                 return Err(unknown(format!("{class_module}.{class} is not a module whose meaning is known")));
@@ -72,6 +76,41 @@ pub fn sequence<'a, T>(
         }
     }
     Ok((layers, classes))
+}
+
+/// The modules of a state_dict that have a tensor of one of these names, in the order in which they run: as the sidecar lists
+/// them, or by their numbers in one module.
+///
+/// Errors: `BL1407` where there are none, `BL1411` where their order is not known.
+pub fn by_tensor(
+    checkpoint: &Checkpoint<'_>,
+    sidecar: &Sidecar,
+    tensors: &[&str],
+    format: &'static str,
+) -> Result<Vec<String>> {
+    let module = |name: &str| {
+        let of = |tensor: &&str| name.strip_suffix(*tensor).filter(|m| m.is_empty() || m.ends_with('.'));
+        tensors.iter().find_map(of).map(|m| m.trim_end_matches('.').to_owned())
+    };
+    let mut found: Vec<String> = checkpoint.names().filter_map(module).collect();
+    if found.is_empty() {
+        let message = format!("no tensors of {format} ({})", tensors.join(", "));
+        return Err(checkpoint.refuse(&codes::CHECKPOINT_LACKS, "", message).help("check `--from`").into());
+    }
+    if let Some(said) = &sidecar.layers {
+        return Ok(said.iter().filter_map(|l| l.module.clone()).collect());
+    }
+    if found.len() > 1 && !numbered(found.iter().map(String::as_str)) {
+        let mut form = Form::new(format);
+        form.ask_for_layers();
+        for module in &found {
+            form.table("[[layers]]");
+            form.ask("module", Some(module), "its name in the checkpoint");
+        }
+        form.check(checkpoint)?;
+    }
+    found.sort_by_key(|m| m.rsplit('.').next().and_then(|n| n.parse::<u32>().ok()));
+    Ok(found)
 }
 
 /// Whether all names are numbers inside one module, so that their order is that of a `Sequential`.

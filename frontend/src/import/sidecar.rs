@@ -25,6 +25,10 @@ pub struct Sidecar {
     pub classes: Option<usize>,
     /// Parametrization of every layer that does not say its own.
     pub parametrization: Option<Parametrization>,
+    /// Between the layers of a node that is a small network.
+    pub activation: Option<Activation>,
+    /// Of nodes that are sums of cosines.
+    pub max_amplitude: Option<f64>,
     /// The input.
     pub input: Input,
     /// The layers in order.
@@ -69,6 +73,8 @@ pub struct LayerSpec {
     pub stride: Option<OneOrMany<usize>>,
     /// Convolution and pool: zeros around the image.
     pub padding: Option<OneOrMany<usize>>,
+    /// Transposed convolution: zeros behind it.
+    pub output_padding: Option<OneOrMany<usize>>,
 }
 
 /// The kinds of layers.
@@ -81,10 +87,64 @@ pub enum LayerKind {
     Dense,
     /// Trees of tables, slid over an image.
     Conv2d,
+    /// The same over an image of planes.
+    Conv3d,
+    /// Trees of tables, slid over an image with zeros between its places.
+    ConvTranspose2d,
+    /// The same of planes.
+    ConvTranspose3d,
     /// ORs, slid over an image.
     OrPool2d,
+    /// The same over an image of planes.
+    OrPool3d,
     /// An image as a row of bits.
     Flatten,
+    /// From here bits go past the layers as well, as far as `residual_end`.
+    Residual,
+    /// ORs with the bits that went past.
+    ResidualEnd,
+}
+
+impl LayerKind {
+    /// As a sidecar writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Binarization => "binarization",
+            Self::Dense => "dense",
+            Self::Conv2d => "conv2d",
+            Self::Conv3d => "conv3d",
+            Self::ConvTranspose2d => "conv_transpose2d",
+            Self::ConvTranspose3d => "conv_transpose3d",
+            Self::OrPool2d => "or_pool2d",
+            Self::OrPool3d => "or_pool3d",
+            Self::Flatten => "flatten",
+            Self::Residual => "residual",
+            Self::ResidualEnd => "residual_end",
+        }
+    }
+
+    /// Whether such a layer has tensors.
+    pub fn has_tensors(self) -> bool {
+        matches!(
+            self,
+            Self::Binarization
+                | Self::Dense
+                | Self::Conv2d
+                | Self::Conv3d
+                | Self::ConvTranspose2d
+                | Self::ConvTranspose3d
+        )
+    }
+
+    /// Whether it is a convolution with zeros between the places of its image.
+    pub fn is_transposed(self) -> bool {
+        matches!(self, Self::ConvTranspose2d | Self::ConvTranspose3d)
+    }
+
+    /// Axes of the image that convolutions and pools slide over.
+    pub fn axes(self) -> usize {
+        if matches!(self, Self::Conv3d | Self::ConvTranspose3d | Self::OrPool3d) { 3 } else { 2 }
+    }
 }
 
 /// What the weights of a table are.
@@ -97,6 +157,18 @@ pub enum Parametrization {
     Light,
     /// Walsh-Hadamard coefficients.
     Warp,
+}
+
+/// The functions between the layers of a node that is a small network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// x, or 0.01 x where below 0.
+    Leakyrelu,
+    /// 1 / (1 + exp(-x))
+    Sigmoid,
 }
 
 /// A number, or one for each dimension or feature.
@@ -162,6 +234,12 @@ impl Form {
         if let Some((_, lines)) = self.tables.last_mut() {
             lines.push((key, value, meaning));
         }
+    }
+
+    /// Asks for a key above all tables.
+    pub fn ask_above<T: Serialize>(&mut self, key: &'static str, value: Option<&T>, meaning: &'static str) {
+        let value = value.and_then(|v| toml::Value::try_from(v).ok()).map(|v| v.to_string());
+        self.tables[0].1.push((key, value, meaning));
     }
 
     /// Asks for the list of layers, of which those follow that are known.

@@ -346,3 +346,90 @@ fn weights_without_wiring_are_no_network() {
         assert_eq!(refused(&safetensors(&net()), format, SIDE).0, "BL1407");
     }
 }
+
+#[test]
+fn difflut_by_hand() {
+    let node = |n: usize, entries: &[f32]| {
+        let names = [format!("0.nodes.{n}.raw_luts"), format!("0.nodes.{n}.binary_combinations")];
+        let [luts, corners] = names.map(|name| -> &'static str { name.leak() });
+        [(luts, floats(&[1, 4], entries)), (corners, floats(&[4, 2], &[0.0; 8]))]
+    };
+    let net: Vec<_> = [node(0, &[-1.0, 0.0, 2.0, -1e-9]), node(1, &[1.0, -1.0, -1.0, -2.0])].concat();
+    let wires = ("0._mapping_indices", wholes(&[2, 2], &[0, 1, 2, 0]));
+    let with = |more: &[(&'static str, Tensor)]| [net.as_slice(), more].concat();
+    let code = |tensors: &[(&str, Tensor)], side: &str| refused(&safetensors(tensors), Format::Difflut, side).0;
+    // A sigmoid of -1e-9 is one half in single precision.
+    let model = import(&safetensors(&with(std::slice::from_ref(&wires))), Format::Difflut, SIDE).unwrap();
+    let layer = Layer::Lut { fan_in: 2, connections: vec![0, 1, 2, 0], tables: vec![0b1110, 0b0001] };
+    assert_eq!(model.layers[0], layer);
+    // Input j of node n is the largest of row n * k + j; three classes take a zero more.
+    let learnt = floats(&[4, 3], &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    let learnt = with(&[("0.mapping.W", learnt), ("head.tau", floats(&[], &[1.0]))]);
+    let model = import(&safetensors(&learnt), Format::Difflut, &SIDE.replace("= 2", "= 3")).unwrap();
+    let padded = Layer::Lut { fan_in: 2, connections: vec![0, 1, 2, 0, 0, 0], tables: vec![0b1110, 0b0001, 0] };
+    assert_eq!(model.layers[0], padded);
+    assert_eq!(code(&with(std::slice::from_ref(&wires)), ""), "BL1411");
+    assert_eq!(code(&net, SIDE), "BL1407", "no wiring");
+    assert_eq!(code(std::slice::from_ref(&wires), SIDE), "BL1407", "no nodes");
+    assert_eq!(code(&with(&[("0._mapping_indices", wholes(&[3, 2], &[0; 6]))]), SIDE), "BL1408");
+    assert_eq!(code(&with(&[("0._mapping_indices", wholes(&[2, 3], &[0; 6]))]), SIDE), "BL1408");
+    assert_eq!(code(&with(&[("0._mapping_indices", wholes(&[2, 2], &[0, 1, 2, 7]))]), SIDE), "BL1408");
+    assert_eq!(code(&with(&[("0._mapping_indices", wholes(&[2, 17], &[0; 34]))]), SIDE), "BL1416");
+    assert_eq!(code(&with(&[wires.clone(), ("0.nodes.2.other", floats(&[1], &[0.0]))]), SIDE), "BL1406");
+    assert_eq!(
+        code(&with(&[wires.clone(), ("thresholds", floats(&[3], &[0.0; 3]))]), &SIDE.replace("bit", "u8")),
+        "BL1408"
+    );
+    // What only the model's code says is asked for.
+    for (tensor, key) in [("0.nodes.0.layers.0.weight", "activation"), ("0.nodes.0.amplitudes", "max_amplitude")] {
+        let (id, text) =
+            refused(&safetensors(&[wires.clone(), (tensor, floats(&[1, 2], &[0.0; 2]))]), Format::Difflut, SIDE);
+        assert_eq!((id, text.contains(&format!("does not say {key}"))), ("BL1411", true), "{text}");
+    }
+    // A head that draws at random, in a module that was saved whole.
+    let text = |t: &str| [b"X".as_slice(), &(t.len() as u32).to_le_bytes(), t.as_bytes()].concat();
+    let parts = ["_parameters", "_buffers", "_modules"].map(|key| [text(key), b"}".to_vec()].concat()).concat();
+    let head =
+        [b"\x80\x02cdifflut.heads.groupsum\nGroupSum\n)\x81}(".as_slice(), &parts, &text("use_randperm"), b"\x88ub."];
+    assert_eq!(refused(&archive(&head.concat(), &[]), Format::Difflut, SIDE).0, "BL1417");
+}
+
+#[test]
+fn tables_of_bitlogic() {
+    let net = |luts: Tensor, ids: Tensor| safetensors(&[("0.luts", luts), ("0.ids", ids)]);
+    let luts = || wholes(&[3, 4], &[0, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1]);
+    // Input 0 is the highest bit of the address and so the last of ours, whichever way the list of inputs is turned.
+    let layer = Layer::Lut { fan_in: 2, connections: vec![1, 0, 2, 1, 0, 2], tables: vec![0b0010, 0b0111, 0b1000] };
+    let side = SIDE.replace("= 2", "= 3");
+    for ids in [wholes(&[3, 2], &[0, 1, 1, 2, 2, 0]), wholes(&[2, 3], &[0, 1, 2, 1, 2, 0])] {
+        assert_eq!(import(&net(luts(), ids), Format::Bitlogic, &side).unwrap().layers[0], layer);
+    }
+    let code = |luts: Tensor, ids: Tensor| refused(&net(luts, ids), Format::Bitlogic, SIDE).0;
+    assert_eq!(code(wholes(&[2, 4], &[0; 8]), wholes(&[2, 2], &[0; 4])), "BL1408", "either way");
+    assert_eq!(code(wholes(&[3, 4], &[2; 12]), wholes(&[3, 2], &[0; 6])), "BL1408", "no bits");
+    assert_eq!(code(wholes(&[3, 3], &[0; 9]), wholes(&[3, 2], &[0; 6])), "BL1408");
+    assert_eq!(code(luts(), wholes(&[3, 1], &[0; 3])), "BL1408");
+    assert_eq!(code(luts(), floats(&[3, 2], &[0.0; 6])), "BL1404");
+    assert_eq!(code(wholes(&[1, 1 << 17], &[0; 1 << 17]), wholes(&[1, 17], &[0; 17])), "BL1416");
+    let thresholds =
+        [("0.luts", luts()), ("0.ids", wholes(&[3, 2], &[0; 6])), ("e.thresholds", floats(&[1, 2], &[1.0, 0.0]))];
+    assert_eq!(refused(&safetensors(&thresholds), Format::Bitlogic, &SIDE.replace("bit", "u8")).0, "BL1408");
+    // Weights are not guessed at: the lines that save tables are shown.
+    let (id, text) = refused(&safetensors(&[("2.weight", floats(&[1, 4], &[0.0; 4]))]), Format::Bitlogic, SIDE);
+    assert_eq!((id, text.contains("m.get_luts_and_ids()")), ("BL1418", true), "{text}");
+}
+
+#[test]
+fn ways_past_layers() {
+    let layer = |kind: &str| format!("[[layers]]\nkind = \"{kind}\"\n");
+    let dense = "[[layers]]\nmodule = \"0\"\n";
+    let code = |layers: &[&str]| code(&net(), &format!("{SIDE}{}", layers.concat()));
+    let (begin, end) = (layer("residual"), layer("residual_end"));
+    assert_eq!(code(&[&begin, dense, &end]), "BL1408", "three bits past two");
+    assert_eq!(code(&[dense, &end]), "BL1408", "nothing went past");
+    assert_eq!(code(&[&begin, dense]), "BL1408", "not read");
+    assert_eq!(code(&[&begin, &begin, dense]), "BL1408", "one in another");
+    let side = format!("{SIDE}{dense}{begin}{end}");
+    let model = import(&safetensors(&net()), Format::Torchlogix, &side).unwrap();
+    assert_eq!(model.layers[1], Layer::Lut { fan_in: 2, connections: vec![0, 0, 1, 1], tables: vec![0b1110; 2] });
+}

@@ -9,13 +9,13 @@
 //!
 //! The thermometer is an object of its own and in no state_dict: bit `feature * bits + t` is `x > thresholds[feature][t]`.
 //! dwn2rtl saves `{state_dict or model, thermometer: {thresholds}, scaler: {mean, scale}, config: {num_classes, ...}}`. `GroupSum(k)` has no
-//! tensors.
+//! tensors; it pads the last bits with zeros until the classes divide them.
 
 use blc_ir::diag::Result;
 
 use super::checkpoint::Checkpoint;
 use super::network::Network;
-use super::sequence::{Role, numbered, sequence};
+use super::sequence::{Role, by_tensor, sequence};
 use super::sidecar::{Form, OneOrMany, Sidecar};
 use super::{ask_ends, begin, tables};
 use crate::codes;
@@ -48,7 +48,9 @@ pub fn import(checkpoint: &Checkpoint<'_>, sidecar: &Sidecar) -> Result<Model> {
         lut_layer(checkpoint, &mut network, layer)?;
     }
     checkpoint.finish()?;
-    network.finish(said.classes.or(classes).unwrap_or(0))
+    let classes = said.classes.or(classes).unwrap_or(0);
+    network.pad(classes);
+    network.finish(classes)
 }
 
 /// What stands beside the state_dict in dwn2rtl's container.
@@ -108,32 +110,7 @@ fn layers(checkpoint: &Checkpoint<'_>, sidecar: &Sidecar) -> Result<(Vec<String>
         let (layers, classes) = sequence(checkpoint, role)?;
         return Ok((layers.into_iter().map(|(m, ())| m.path.clone()).collect(), classes));
     }
-    let mut found: Vec<String> = Vec::new();
-    for name in checkpoint.names() {
-        found.extend(
-            name.strip_suffix("luts")
-                .filter(|m| m.is_empty() || m.ends_with('.'))
-                .map(|m| m.trim_end_matches('.').to_owned()),
-        );
-    }
-    if found.is_empty() {
-        let message = "no tensors of torch-dwn (luts)";
-        return Err(checkpoint.refuse(&codes::CHECKPOINT_LACKS, "", message).help("check `--from`").into());
-    }
-    if let Some(said) = &sidecar.layers {
-        return Ok((said.iter().filter_map(|l| l.module.clone()).collect(), None));
-    }
-    if found.len() > 1 && !numbered(found.iter().map(String::as_str)) {
-        let mut form = Form::new("torch-dwn");
-        form.ask_for_layers();
-        for module in &found {
-            form.table("[[layers]]");
-            form.ask("module", Some(module), "its name in the checkpoint");
-        }
-        form.check(checkpoint)?;
-    }
-    found.sort_by_key(|m| m.rsplit('.').next().and_then(|n| n.parse::<u32>().ok()));
-    Ok((found, None))
+    Ok((by_tensor(checkpoint, sidecar, &["luts"], "torch-dwn")?, None))
 }
 
 fn lut_layer(checkpoint: &Checkpoint<'_>, network: &mut Network<'_, '_>, module: &str) -> Result<()> {

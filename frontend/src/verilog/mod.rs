@@ -1,4 +1,4 @@
-//! Reads back the Verilog that blc emits, so that it can be proved equal to what it was made from: one flat module of
+//! Reads back the Verilog that blc emits ([`neurons`]: and modules of truth tables, as others write them), so that it can be proved equal to what it was made from: one flat module of
 //! wires, expressions, indexed tables, registers on one clock, and primitives of the targets. The meaning of each is said
 //! here, apart from the emitter. Anything else of Verilog is refused by name, never guessed.
 //!
@@ -7,6 +7,7 @@
 mod build;
 mod cells;
 mod lex;
+pub mod neurons;
 mod parse;
 #[cfg(test)]
 mod tests;

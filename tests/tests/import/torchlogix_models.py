@@ -16,9 +16,14 @@ from torchlogix.layers import (
     GroupSum,
     LearnableBinarization,
     LogicConv2d,
+    LogicConv3d,
+    LogicConvTranspose2d,
+    LogicConvTranspose3d,
     LogicDense,
     OrPooling2d,
+    OrPooling3d,
 )
+from torchlogix.modules.resblock import ResidualLogicBlock
 
 SAMPLES = 1000
 
@@ -162,6 +167,64 @@ def conv_cases(rng):
     yield "conv_oblong", model, x, y, "u8", side
 
 
+def block_cases(rng):
+    """Residual blocks, volumes, transposed convolutions."""
+    x, y = data(rng, (2, 5, 5), 2, "bit")
+    size = {"receptive_field_size": 3, "stride": 1, "padding": 1}
+    model = torch.nn.Sequential(
+        ResidualLogicBlock(5, 2, 2, tree_depth=2, **kw("light", 2)),
+        ResidualLogicBlock(5, 2, 2, tree_depth=1, **kw("light", 2)),
+        torch.nn.Flatten(),
+        LogicDense(50, 40, **kw("light", 2)),
+        GroupSum(2),
+    )
+    side = sidecar((2, 5, 5), "bit", 2, "light")
+    for block in (0, 1):
+        side += layer(None, "residual")
+        side += layer(f"{block}.main.0", "conv2d", **size) + layer(f"{block}.main.2", "conv2d", **size)
+        side += layer(None, "residual_end")
+    side += layer(None, "flatten") + layer("3", "dense")
+    yield "residual_light2", model, x, y, "bit", side
+
+    x, y = data(rng, (2, 3, 4, 5), 2, "f32")
+    model = torch.nn.Sequential(
+        FixedBinarization(torch.tensor([-0.4, 0.5]), feature_dim=1),
+        LogicConv3d((3, 4, 5), channels=4, num_kernels=3, tree_depth=2, receptive_field_size=(2, 3, 2), padding=1,
+                    **kw("raw", 2)),
+        OrPooling3d(kernel_size=2, stride=2, padding=0),
+        torch.nn.Flatten(),
+        LogicDense(36, 30, **kw("raw", 2)),
+        GroupSum(2),
+    )
+    side = (
+        sidecar((2, 3, 4, 5), "f32", 2, "raw")
+        + layer("0", "binarization", feature_dim=1)
+        + layer("1", "conv3d", receptive_field_size=[2, 3, 2], stride=1, padding=1)
+        + layer(None, "or_pool3d", kernel_size=2, stride=2, padding=0)
+        + layer(None, "flatten")
+        + layer("4", "dense")
+    )
+    yield "volume_raw2", model, x, y, "f32", side
+
+    for axes, make, shape, rank in [(2, LogicConvTranspose2d, (3, 4), 4), (3, LogicConvTranspose3d, (2, 3, 2), 2)]:
+        x, y = data(rng, (2, *shape), 3, "bit")
+        out = 4 * int(np.prod([(n - 1) * 2 - 2 + 3 + 1 for n in shape]))
+        model = torch.nn.Sequential(
+            make(shape, channels=2, num_kernels=4, tree_depth=4 // rank, receptive_field_size=3, stride=2, padding=1,
+                 output_padding=1, **kw("warp", rank)),
+            torch.nn.Flatten(),
+            LogicDense(out, out // 2 + 3 - out // 2 % 3, **kw("warp", 2)),
+            GroupSum(3),
+        )
+        side = (
+            sidecar((2, *shape), "bit", 3, "warp")
+            + layer("0", f"conv_transpose{axes}d", receptive_field_size=3, stride=2, padding=1, output_padding=1)
+            + layer(None, "flatten")
+            + layer("2", "dense")
+        )
+        yield f"transposed{axes}_warp{rank}", model, x, y, "bit", side
+
+
 def sidecar(shape, dtype, classes, kind):
     return f'classes = {classes}\nparametrization = "{kind}"\n\n[input]\nshape = {list(shape)}\ndtype = "{dtype}"\n'
 
@@ -176,7 +239,7 @@ def main(out, seed):
     rng = np.random.default_rng(seed)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    for name, model, x, y, dtype, side in [*dense_cases(rng), *conv_cases(rng)]:
+    for name, model, x, y, dtype, side in [*dense_cases(rng), *conv_cases(rng), *block_cases(rng)]:
         train(model, x, y, 30)
         found = scores(model, x)
         assert len(np.unique(found, axis=0)) > 20, f"{name}: hardly two samples differ"
