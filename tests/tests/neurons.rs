@@ -15,7 +15,8 @@ fn write(dir: &Path, rng: &mut Rng, bits: usize, layers: &[(usize, usize, usize)
     let save = |name: &str, text: &str| std::fs::write(dir.join(format!("{name}.v")), text).expect("written");
     let (mut contents, mut width, mut word) = (String::new(), bits * 8, bits);
     for (i, &(neurons, fan_in, out)) in layers.iter().enumerate() {
-        let mut layer = format!("module layer{i} (input [{}:0] M0, output [{}:0] M1);\n\n", width - 1, neurons * out - 1);
+        let mut layer =
+            format!("module layer{i} (input [{}:0] M0, output [{}:0] M1);\n\n", width - 1, neurons * out - 1);
         for n in 0..neurons {
             let name = format!("layer{i}_N{n}");
             let wires: Vec<String> = (0..fan_in)
@@ -87,7 +88,14 @@ fn logicnets_verilog_is_what_icarus_reads_of_it() {
     let folded = dir.path().join("folded.blir");
     for words in [
         vec!["equiv".into(), top.clone().into_os_string(), ours.clone().into_os_string()],
-        vec!["opt".into(), top.clone().into_os_string(), "--passes".into(), "fold,dce".into(), "-o".into(), folded.into_os_string()],
+        vec![
+            "opt".into(),
+            top.clone().into_os_string(),
+            "--passes".into(),
+            "fold,dce".into(),
+            "-o".into(),
+            folded.into_os_string(),
+        ],
     ] {
         blc(&words);
     }

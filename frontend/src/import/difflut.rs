@@ -366,9 +366,7 @@ fn neural(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
             h
         })
         .collect();
-    for o in 0..width {
-        tables::push(out, node.k, |a| corners[a][o] >= 0.0);
-    }
+    (0..width).for_each(|o| tables::push(out, node.k, |a| corners[a][o] >= 0.0));
     Ok(width)
 }
 
