@@ -50,10 +50,17 @@ cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo build -p blc --no-default-features --locked
 cargo test --workspace --locked "$@"
 
+# What is published: pages of the API, the book, licences.
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+scripts/book.sh
+scripts/deny.sh
+
 # The Python package: a wheel, installed beside torchlogix; its tests and its example.
 python=${BLC_TORCHLOGIX_PYTHON:-$torchlogix/bin/python}
 "$python" -m pip install --quiet maturin==1.16.0
 cp Cargo.lock compiler/python/Cargo.lock
+cargo fmt --manifest-path compiler/python/Cargo.toml --check
+CARGO_TARGET_DIR=$PWD/target/python cargo clippy --quiet --manifest-path compiler/python/Cargo.toml --all-targets -- -D warnings
 rm -f target/wheels/blc-*.whl
 CARGO_TARGET_DIR=$PWD/target/python "$python" -m maturin build --quiet -m compiler/python/Cargo.toml --out target/wheels
 "$python" -m pip install --quiet --force-reinstall --no-deps target/wheels/blc-*.whl

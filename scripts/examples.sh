@@ -12,5 +12,5 @@ import json, sys
 d = json.load(sys.stdin)
 r, s = d["report"], d["simulation"]
 print(sys.argv[1], r["target"], "%.2f %% of %d" % (100 * s["accuracy"], s["samples"]), r["luts"], "LUTs", r["ffs"], "FFs",
-      r["latency_cycles"], "cycles", "%.0f MHz" % r["fmax_mhz"], "confusion", s["confusion"])' "$example"
+      r["latency_cycles"], "cycles", "%.0f MHz" % r["fmax_mhz"], "%.1f ns" % r["latency_ns"], "confusion", s["confusion"])' "$example"
 done

@@ -215,6 +215,9 @@ pub struct Sweep {
     /// Run nothing: compare what is done
     #[arg(long)]
     pub collect: bool,
+    /// Print the results as JSON
+    #[arg(long, conflicts_with = "list")]
+    pub json: bool,
 }
 
 /// `blc import`
@@ -239,6 +242,9 @@ pub struct Import {
     /// Where the model goes
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Print what the model is as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where `compile` writes and `sim` and `report` read, unless told otherwise.
@@ -394,8 +400,9 @@ pub enum Check {
 }
 
 /// `blc sim`
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
+  blc sim --data digits
   blc sim --input batch.npy
   blc sim --input test_x.npy --labels test_y.npy --output pred.npy --scores scores.npy
   blc sim blc-out/design.blir --input batch.npy --engine reference --json
@@ -408,8 +415,11 @@ pub struct Sim {
     #[arg(value_name = "DESIGN", default_value = DEFAULT_DIR)]
     pub design: PathBuf,
     /// Batch of samples, .npy
-    #[arg(long, value_name = "FILE")]
-    pub input: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    pub input: Option<PathBuf>,
+    /// Instead of a batch: the test samples of a data set, as `blc train --data` takes it, with their classes
+    #[arg(long, value_name = "DATA", conflicts_with_all = ["input", "labels", "packed"])]
+    pub data: Option<String>,
     /// Class of each sample, .npy; prints the accuracy
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,

@@ -1,8 +1,9 @@
-//! Samples for approximate passes, from a data set.
+//! Samples of data sets: for approximate passes, and as files that `blc sim` reads.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use blc_frontend::data::{Dataset, Features, Holdout, Split};
+use blc_frontend::data::{Array, Dataset, Elements, Features, Holdout, Split, npy};
 use blc_passes::approx::{Data, Inputs, Samples};
 
 use crate::ui::Outcome;
@@ -14,6 +15,18 @@ pub fn read(what: &str) -> Outcome<Arc<Data>> {
     let features = set.features();
     let [train, choice] = [&holdout.train, &holdout.validation].map(|rows| picked(&set.train, features, rows));
     Ok(Arc::new(Data { train, choice, held_out: samples(set.test) }))
+}
+
+/// Writes the test samples of a data set, `[samples, ...]`, and their classes.
+pub fn write_test(what: &str, x: &Path, y: &Path) -> Outcome {
+    let set = Dataset::open(what)?;
+    let samples = set.test.len();
+    let data = match set.test.x {
+        Features::U8(x) => Elements::U8(x),
+        Features::F32(x) => Elements::F32(x),
+    };
+    npy::write(x, &Array { shape: [vec![samples], set.shape].concat(), data })?;
+    Ok(npy::write(y, &Array { shape: vec![samples], data: Elements::U16(set.test.y) })?)
 }
 
 fn picked(split: &Split, features: usize, rows: &[u32]) -> Samples {

@@ -122,5 +122,5 @@ fn magic_gamma() {
     }
     zip.finish().unwrap();
     prepare(&work, "magic-gamma", &["many.npz", "magic", "data/magic.npz"]);
-    assert_eq!(built(&work)["report"]["latency_cycles"], 3);
+    assert_eq!(built(&work)["report"]["latency_cycles"], 2);
 }

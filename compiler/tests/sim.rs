@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use blc_backends::sim::{Engine, Input, Simulator};
-use blc_frontend::data::Elements;
+use blc_frontend::data::{Dataset, Elements, Features};
 use blc_frontend::lower;
 use blc_frontend::model::{Dtype, TensorNames};
 use common::{ADDER, FEATURES, Work, bytes, model};
@@ -184,4 +184,43 @@ fn missing_values() {
     let said = work.blc("sim --input nan.npy --output p.npy");
     assert!(said.code == Some(1) && said.stderr.contains("sample 700, %x[2]"), "{}", said.stderr);
     assert!(said.stderr.contains("BL3122") && !work.path("p.npy").exists());
+}
+
+#[test]
+fn the_test_samples_of_a_data_set() {
+    let work = Work::new();
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/digits.safetensors");
+    fs::copy(golden, work.path("model.safetensors")).unwrap();
+    work.blc("compile model.safetensors --target xc7 --emit blir").fine();
+    let digits = Dataset::open("digits").unwrap();
+    let Features::U8(x) = digits.test.x else { panic!("the digits are bytes") };
+    work.array("x.npy", &[digits.test.y.len(), 64], Elements::U8(x));
+    work.array("y.npy", &[digits.test.y.len()], Elements::U16(digits.test.y));
+    let [by_name, by_file] = ["--data digits", "--input x.npy --labels y.npy"]
+        .map(|what| json(&work.blc(&format!("sim {what} --json")).fine().stdout));
+    assert!(by_name["accuracy"].as_f64() > Some(0.9));
+    for key in ["samples", "accuracy", "confusion"] {
+        assert_eq!(by_name[key], by_file[key], "{key}");
+    }
+    for (args, code, words) in
+        [("sim --data nowhere", 1, "BL1200"), ("sim", 2, "--input"), ("sim --data digits --input x.npy", 2, "--input")]
+    {
+        let ended = work.blc(args);
+        assert!(ended.code == Some(code) && ended.stderr.contains(words), "{args}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_checkpoint_imported_says_what_it_is() {
+    let work = Work::new();
+    let whole = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/import/difflut/whole.whole");
+    for ending in ["pt", "toml"] {
+        fs::copy(whole.with_extension(format!("whole.{ending}")), work.path(&format!("net.{ending}"))).unwrap();
+    }
+    let said = work.blc("import net.pt --from difflut --sidecar net.toml -o m.safetensors --json").fine().stdout;
+    let said = json(&said);
+    assert_eq!((&said["name"], &said["dtype"], &said["lookup_tables"]), (&"net".into(), &"f32".into(), &20.into()));
+    work.blc("compile m.safetensors --target lut6 --emit blir").fine();
+    let wrong = work.blc("import net.pt --from torchlogix --sidecar net.toml -o m.safetensors");
+    assert!(wrong.stderr.contains("say `--from difflut`"), "{}", wrong.stderr);
 }

@@ -72,3 +72,20 @@ fn quickstart_agrees_on_every_sample() {
         assert!(work.path("out").join(file).exists(), "{file}");
     }
 }
+
+#[test]
+fn a_sweep_and_its_results() {
+    let work = Work::new();
+    let plan = "data = \"digits\"\npreset = \"digits\"\ncompile = [\"--target=lut6\"]\n[grid]\nepochs = [1]\nseed = [1, 2]\n";
+    work.write("sweep.toml", plan);
+    let said = work.blc("sweep sweep.toml -o sweep --json").fine().stdout;
+    let rows: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{said}");
+    for (row, seed) in rows.iter().zip([1, 2]) {
+        assert_eq!(row["settings"]["seed"], seed);
+        assert!(row["result"]["luts"][0].as_u64() > Some(0) && row["pareto"].is_boolean(), "{row}");
+    }
+    let again = work.blc("sweep sweep.toml -o sweep --collect --json").fine().stdout;
+    assert_eq!(again, said, "nothing is done twice");
+}

@@ -122,7 +122,9 @@ fn logicnets_verilog_is_what_icarus_reads_of_it() {
     assert_ne!(turned, text);
     std::fs::write(&neuron, turned).expect("written");
     assert_ne!(run("wrong.vvp"), 0);
-    let words = ["blc", "-q", "equiv"].map(Into::into).into_iter().chain([top.into_os_string(), ours.into_os_string()]);
+    let replay = dir.path().join("counterexample.npy");
+    let words = ["blc", "-q", "equiv", "--counterexample"].map(Into::into).into_iter();
+    let words = words.chain([replay.into_os_string(), top.into_os_string(), ours.into_os_string()]);
     let code = blc::Driver::standard().run(words);
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(3)));
 }

@@ -10,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use blc_frontend::data::{Array, Dataset, Elements, Features, npy};
 use blc_frontend::files;
 use blc_ir::diag::Diagnostic;
 use serde::{Deserialize, Serialize};
@@ -19,6 +18,7 @@ use serde_json::{Value, json};
 use crate::args::{Build, DEFAULT_DIR, Global, New};
 use crate::codes;
 use crate::project::{FILE, Project, content_hash};
+use crate::samples;
 use crate::ui::{ErrorFormat, Failure, Outcome, Ui};
 
 /// What was built before, in the output folder.
@@ -133,15 +133,7 @@ impl Builder<'_> {
             self.reused.push("samples");
             return Ok(());
         }
-        let set = Dataset::open(data)?;
-        let samples = set.test.len();
-        let elements = match set.test.x {
-            Features::U8(x) => Elements::U8(x),
-            Features::F32(x) => Elements::F32(x),
-        };
-        let shape = [vec![samples], set.shape].concat();
-        npy::write(Path::new(x), &Array { shape, data: elements })?;
-        npy::write(Path::new(y), &Array { shape: vec![samples], data: Elements::U16(set.test.y) })?;
+        samples::write_test(data, Path::new(x), Path::new(y))?;
         self.done("samples", key, &outputs, Value::Null)
     }
 

@@ -3,6 +3,7 @@
 
 use blc_ir::diag::Result;
 
+use super::Format;
 use super::checkpoint::{Checkpoint, Module};
 use super::sidecar::{Form, Sidecar};
 use crate::codes;
@@ -51,7 +52,13 @@ pub fn sequence<'a, T>(
         };
         let unknown = |message: String| {
             let place = if module.path.is_empty() { "the saved module" } else { &module.path };
-            let help = "save a torch.nn.Sequential of layers, or the state_dict with a sidecar";
+            let library = class_module.split('.').next().unwrap_or("").replace('_', "-");
+            let help = match Format::from_name(&library) {
+                Some(_) => {
+                    format!("it is a module of {library}: say `--from {library}` if the network is of that library")
+                }
+                None => "save a torch.nn.Sequential of layers, or the state_dict with a sidecar".into(),
+            };
             Box::new(checkpoint.refuse(&codes::CHECKPOINT_MODULE, place, message).help(help))
         };
         match role {

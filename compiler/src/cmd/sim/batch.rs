@@ -111,7 +111,7 @@ pub(super) fn run(args: &Sim, mut design: Design, ui: &Ui) -> Outcome {
         }
     }
     let f = design.top()?;
-    let batch = Batch::open(&args.input, &design.module, f, args.packed)?;
+    let batch = Batch::open(super::input(args), &design.module, f, args.packed)?;
     let labels = args.labels.as_ref().map(|path| Labels::open(path, batch.samples())).transpose()?;
     if labels.is_some() && !classes {
         return Err(design.lacks("it gives no class to compare with labels").into());

@@ -21,8 +21,8 @@ const NAMED: usize = 8;
 /// Compares what two designs answer.
 pub(super) fn run(args: &Sim, design: &Design, other: &Design, ui: &Ui) -> Outcome {
     let (f, g) = (design.top()?, other.top()?);
-    let batch = Batch::open(&args.input, &design.module, f, args.packed)?;
-    Batch::open(&args.input, &other.module, g, args.packed)?;
+    let batch = Batch::open(super::input(args), &design.module, f, args.packed)?;
+    Batch::open(super::input(args), &other.module, g, args.packed)?;
     let [a, b] = [(design, f), (other, g)].map(|(d, f)| Simulator::new(&d.module, f, args.engine));
     let (a, b) = (a?, b?);
     let ports = |s: &Simulator<'_>| -> Vec<_> {

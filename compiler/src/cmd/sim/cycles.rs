@@ -85,7 +85,7 @@ struct Ran {
 /// Runs a design cycle by cycle.
 pub(super) fn run(args: &Sim, design: &Design, ui: &Ui) -> Outcome {
     let f = design.top()?;
-    let batch = Batch::open(&args.input, &design.module, f, args.packed)?;
+    let batch = Batch::open(super::input(args), &design.module, f, args.packed)?;
     let program = Program::compile(&design.module, f)?;
     // Without a wave only what is asked for, perhaps nothing.
     let wanted = (args.wave.is_none() || !args.trace.is_empty()).then_some(args.trace.as_slice());

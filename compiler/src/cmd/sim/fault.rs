@@ -53,7 +53,7 @@ type Said = Vec<Vec<u64>>;
 /// Tries `--seu N` upsets, one after the other.
 pub(super) fn run(args: &Sim, count: u32, design: &Design, ui: &Ui) -> Outcome {
     let f = design.top()?;
-    let batch = Batch::open(&args.input, &design.module, f, args.packed)?;
+    let batch = Batch::open(super::input(args), &design.module, f, args.packed)?;
     let labels = args.labels.as_ref().map(|path| Labels::open(path, batch.samples())).transpose()?;
     let labels = labels.map(|labels| labels.rows(0..batch.samples())).transpose()?;
     if labels.is_some() && !Answers::gives_classes(f) {

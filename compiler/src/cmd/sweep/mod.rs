@@ -83,6 +83,9 @@ pub fn run(args: &Sweep, registry: &Registry, ui: &Ui) -> Outcome {
     outputs.add("results.csv", csv);
     outputs.add("results.svg", svg);
     outputs.write(&args.output)?;
+    if args.json {
+        ui.data(results::json(&done))?;
+    }
     ui.say(format_args!(
         "{} of {} runs are done: results.csv and results.svg in {}",
         done.len(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::plan::Job;
 use crate::plot::{Chart, Series, svg};
@@ -90,6 +90,17 @@ pub fn tables(done: &[(&Job, Run)]) -> (String, String) {
         ],
     };
     (csv, svg(&[chart]))
+}
+
+/// The same as JSON: an array of the runs.
+pub fn json(done: &[(&Job, Run)]) -> String {
+    let runs: Vec<Run> = done.iter().map(|(_, run)| run.clone()).collect();
+    let rows = done.iter().zip(front(&runs)).map(|((job, run), pareto)| {
+        let settings: serde_json::Map<String, Value> =
+            job.settings.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        json!({ "run": job.id, "settings": settings, "pareto": pareto, "result": run })
+    });
+    format!("{:#}\n", Value::Array(rows.collect()))
 }
 
 /// A field of a CSV, in quotes where it must be.
