@@ -1,7 +1,7 @@
 //! `blc`, the BitLogic compiler, as a library: a [`Driver`] to which passes can be added.
 //!
 //! This crate alone reads arguments, prints and exits. Commands live in `cmd`, one a file; what several of them need is
-//! beside: inputs ([`load`]), outputs that are written all or not at all, pipelines, batches of samples, the report.
+//! beside: inputs (`load`), outputs that are written all or not at all, pipelines, batches of samples, the report.
 
 #![forbid(unsafe_code)]
 

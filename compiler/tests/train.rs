@@ -76,7 +76,8 @@ fn quickstart_agrees_on_every_sample() {
 #[test]
 fn a_sweep_and_its_results() {
     let work = Work::new();
-    let plan = "data = \"digits\"\npreset = \"digits\"\ncompile = [\"--target=lut6\"]\n[grid]\nepochs = [1]\nseed = [1, 2]\n";
+    let plan =
+        "data = \"digits\"\npreset = \"digits\"\ncompile = [\"--target=lut6\"]\n[grid]\nepochs = [1]\nseed = [1, 2]\n";
     work.write("sweep.toml", plan);
     let said = work.blc("sweep sweep.toml -o sweep --json").fine().stdout;
     let rows: serde_json::Value = serde_json::from_str(&said).unwrap();

@@ -63,10 +63,8 @@ pub fn run(args: &Quickstart, registry: &Registry, ui: &Ui) -> Outcome {
         let text = comparison(&trainer, &[evaluator, simulator], &checks, &verdict, labels);
         ui.data(format!("{text}\n{table}"))?;
     }
-    ui.say(format_args!(
-        "everything is in {}; next: blc sim, blc report, blc train --help",
-        files::display(&args.output)
-    ));
+    let folder = files::display(&args.output);
+    ui.say(format_args!("everything is in {folder}; next: blc sim {folder} --data {DATA}, blc report {folder}"));
     disagreement(&checks, &verdict, labels.len()).map_or(Ok(()), |d| Err(Failure::NotEqual(vec![d])))
 }
 

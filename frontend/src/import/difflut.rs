@@ -28,10 +28,13 @@ use super::sequence::{Role, by_tensor, sequence};
 use super::sidecar::{Activation, Form, Sidecar};
 use super::{ask_ends, begin, tables};
 use crate::codes;
-use crate::model::{MAX_FAN_IN, Model};
+use crate::model::{MAX_FAN_IN, Model, words_per_table};
 
-/// Most layers of a neurallut node.
+/// Most layers of a neurallut node, and numbers between them.
 const MAX_LAYERS: usize = 64;
+const MAX_WIDTH: usize = 1 << 12;
+/// Most words of a layer's tables: 1 GiB. A few weights may stand for a table of 65,536 entries.
+const MAX_WORDS: usize = 1 << 27;
 
 /// A checkpoint as a model.
 ///
@@ -226,9 +229,19 @@ impl Node<'_, '_> {
         }
     }
 
+    /// Refuses more outputs than tables are kept of.
+    fn room(&self, outputs: usize, out: &[u64]) -> Result<()> {
+        if outputs.saturating_mul(words_per_table(self.k)).saturating_add(out.len()) <= MAX_WORDS {
+            return Ok(());
+        }
+        let message = format!("the tables of this layer take more than {} MiB", MAX_WORDS >> 17);
+        Err(self.checkpoint.refuse(&codes::CHECKPOINT_WIDE, self.name, message).into())
+    }
+
     /// Tables of `[out, 2^k]`.
     fn rows(&self, tensor: &str, out: &mut Vec<u64>, one: fn(f64) -> bool) -> Result<usize> {
         let (entries, outputs, columns) = self.matrix(tensor, None, Some(1 << self.k))?;
+        self.room(outputs, out)?;
         for row in entries.numbers.chunks_exact(columns) {
             tables::push(out, self.k, |a| one(row[a]));
         }
@@ -244,6 +257,7 @@ fn probabilistic(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
         1.0
     };
     let (entries, _, outputs) = node.matrix("raw_weights", Some(1 << node.k), None)?;
+    node.room(outputs, out)?;
     for o in 0..outputs {
         tables::push(out, node.k, |a| half((entries.numbers[a * outputs + o] as f32 / temperature).into()));
     }
@@ -252,6 +266,7 @@ fn probabilistic(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
 
 fn warp(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
     let (coefficients, count, outputs) = node.matrix("coefficients", Some(1 << node.k), None)?;
+    node.room(outputs, out)?;
     for o in 0..outputs {
         tables::push(out, node.k, |a| {
             // A factor of -1 for each input of the term that is 0.
@@ -267,6 +282,7 @@ fn warp(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
 
 fn difflogic(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
     let (weights, outputs, _) = node.matrix("weights", None, Some(16))?;
+    node.room(outputs, out)?;
     let inputs = node.checkpoint.wholes(&of(node.name, "indices"))?;
     let inside = |&x: &f64| x >= 0.0 && x < node.k as f64;
     if inputs.shape != [outputs, 2] || !inputs.numbers.iter().all(inside) {
@@ -282,6 +298,7 @@ fn difflogic(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
 fn polynomial(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
     let (exponents, terms, _) = node.matrix("exponent_matrix", None, Some(node.k))?;
     let (weights, _, outputs) = node.matrix("weights", Some(terms), None)?;
+    node.room(outputs, out)?;
     // The inputs of each term; powers of bits are the bits.
     let inputs = |row: &[f64]| (0..node.k).filter(|&j| row[j] > 0.0).fold(0, |mask, j| mask | 1usize << j);
     let masks: Vec<usize> = exponents.numbers.chunks_exact(node.k).map(inputs).collect();
@@ -294,6 +311,7 @@ fn polynomial(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
 
 fn linear(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
     let (weights, _, outputs) = node.matrix("weights", Some(node.k), None)?;
+    node.room(outputs, out)?;
     let bias = match node.checkpoint.has(&of(node.name, "bias")) {
         true => node.floats("bias")?.numbers,
         false => vec![0.0; outputs],
@@ -320,7 +338,7 @@ impl Dense {
     fn read(node: &Node<'_, '_>, name: &str, inputs: usize) -> Result<Self> {
         let (weight, outputs, _) = node.matrix(&format!("{name}.weight"), None, Some(inputs))?;
         let bias = node.floats(&format!("{name}.bias"))?.numbers;
-        if bias.len() != outputs || outputs == 0 || inputs == 0 {
+        if bias.len() != outputs || !(1..=MAX_WIDTH).contains(&outputs) || inputs == 0 {
             return Err(node.misfit(&format!("{name}.bias"), &[bias.len()]));
         }
         Ok(Self { weight, bias })
@@ -346,6 +364,7 @@ fn neural(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
         layers.push(layer);
         skips.push(skip);
     }
+    node.room(width, out)?;
     let curve = |x: f64| match node.sidecar.activation {
         Some(Activation::Sigmoid) => 1.0 / (1.0 + (-x).exp()),
         Some(Activation::Leakyrelu) => x.max(0.01 * x),
@@ -373,6 +392,7 @@ fn neural(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
 fn fourier(node: &Node<'_, '_>, out: &mut Vec<u64>) -> Result<usize> {
     let (frequencies, terms, _) = node.matrix("frequencies", None, Some(node.k))?;
     let (amplitudes, _, outputs) = node.matrix("amplitudes", Some(terms), None)?;
+    node.room(outputs, out)?;
     let (phases, ..) = node.matrix("phases", Some(terms), Some(outputs))?;
     let bias = node.floats("bias")?.numbers;
     if bias.len() != outputs {

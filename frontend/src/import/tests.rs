@@ -380,6 +380,19 @@ fn difflut_by_hand() {
         code(&with(&[wires.clone(), ("thresholds", floats(&[3], &[0.0; 3]))]), &SIDE.replace("bit", "u8")),
         "BL1408"
     );
+    // Few weights of many and wide tables.
+    let wide = [
+        ("0._mapping_indices", wholes(&[1, 16], &[0; 16])),
+        ("0.nodes.0.weights", floats(&[16, 1 << 18], &vec![0.0; 16 << 18])),
+    ];
+    let side = SIDE.replace("= 2", "= 0");
+    assert_eq!(code(&wide, &side), "BL1416", "too much");
+    let narrow = [
+        ("0._mapping_indices", wholes(&[1, 2], &[0, 2])),
+        ("0.nodes.0.layers.0.weight", floats(&[5000, 2], &[0.0; 10000])),
+        ("0.nodes.0.layers.0.bias", floats(&[5000], &[0.0; 5000])),
+    ];
+    assert_eq!(code(&narrow, &format!("activation = \"relu\"\n{side}")), "BL1408", "too wide inside");
     // What only the model's code says is asked for.
     for (tensor, key) in [("0.nodes.0.layers.0.weight", "activation"), ("0.nodes.0.amplitudes", "max_amplitude")] {
         let (id, text) =
