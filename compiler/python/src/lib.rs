@@ -13,7 +13,12 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-create_exception!(_native, Error, PyException, "What blc refuses: args are the rendered message and the code of the first problem.");
+create_exception!(
+    _native,
+    Error,
+    PyException,
+    "What blc refuses: args are the rendered message and the code of the first problem."
+);
 
 /// Problems as an exception.
 fn raised(problems: &[Diagnostic]) -> PyErr {
@@ -39,7 +44,13 @@ fn execute(py: Python<'_>, args: Vec<String>) -> PyResult<()> {
 
 /// A checkpoint as the bytes of a model file.
 #[pyfunction]
-fn import_checkpoint<'py>(py: Python<'py>, bytes: &[u8], name: &str, format: &str, sidecar: &str) -> PyResult<Bound<'py, PyBytes>> {
+fn import_checkpoint<'py>(
+    py: Python<'py>,
+    bytes: &[u8],
+    name: &str,
+    format: &str,
+    sidecar: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
     let refused = |problem: Box<Diagnostic>| raised(&[*problem]);
     let format = Format::from_name(format).ok_or_else(|| Error::new_err((format!("no format `{format}`"), "")))?;
     let sidecar = Sidecar::parse(sidecar, "sidecar").map_err(refused)?;
