@@ -21,7 +21,7 @@ struct Comment<'a> {
     behind: bool,
 }
 
-/// Formats a text: what [`print`] gives for it, and its comments. Formatting that again changes nothing.
+/// Formats a text: what [`print()`] gives for it, and its comments. Formatting that again changes nothing.
 ///
 /// # Errors
 /// Those of the parser; nothing is verified.
