@@ -344,7 +344,7 @@ pub struct Compile {
     /// Prove that the design computes what the input says, and sign it off in report.json
     #[arg(long)]
     pub prove: bool,
-    /// Approximate: table entries that no sample of this data set comes to are free
+    /// Approximate: table entries that hardly any sample of this data set comes to are free
     #[arg(long, value_name = "DATA", conflicts_with_all = ["prune", "prove"])]
     pub calibrate: Option<String>,
     /// Approximate: drop table inputs that the labels of this data set hardly need (the data set the model was trained

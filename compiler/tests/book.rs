@@ -32,7 +32,7 @@ fn passes(work: &Work) -> String {
     let mut page = format!(
         "# Passes\n\n{GENERATED}\nA pipeline names passes in order, options in braces: `fold,cover{{k=4}},dce`. `@default` is the default \
          pipeline of the\ndesign and target, `repeat[N](…)` runs the passes inside so many times, `fixpoint(…)` until none \
-         changes anything, and\n`try(…)` takes them back unless they save a site (or function). `blc passes` prints this list.\n"
+         changes anything, and\n`try(…)` takes them back unless they save a site (or function); `try[N](…)` is left out where there are more than N ops. `blc passes` prints\nthis list.\n"
     );
     for pass in json(work, "passes --json") {
         let levels: Vec<&str> = pass["levels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();

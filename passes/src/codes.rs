@@ -4,7 +4,7 @@ blc_ir::codes! {
     BL2001 = PIPELINE_SYNTAX: "a pipeline string cannot be read",
         "A pipeline is a list of passes separated by commas, each with options in braces: \
          `expand,fold,cover{k=6},pipeline{stages=4}`. `@default` stands for the default pipeline, `repeat[3](…)` runs a \
-         list so many times, `fixpoint(…)` until nothing changes, `try(…)` takes a list back that saves nothing. `blc passes` lists passes and options.";
+         list so many times, `fixpoint(…)` until nothing changes, `try(…)` takes a list back that saves nothing (`try[9000](…)` is for at most 9,000 ops). `blc passes` lists passes and options.";
     BL2002 = UNKNOWN_PASS: "a pass that does not exist",
         "`blc passes` lists the passes that a pipeline string can name.";
     BL2003 = UNKNOWN_OPTION: "an option that the pass does not have",

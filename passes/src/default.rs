@@ -140,25 +140,34 @@ const STEPS: &[(&str, For, u8, &str)] = &[
     ),
     ("fold", For::All, 0, "tables that became equal"),
     (
-        "try(care,resub{k={k},slack={slack}},fold,cover{k={k}{sites},slack={slack}})",
+        "try(care,resub{k={k},slack={slack},rounds=1},fold,cover{k={k}{sites},slack={slack}})",
         For::All,
         2,
         "what the cover's tables share beyond their structure",
     ),
     (
-        "try(resub{k={k},slack={slack}},fold,cover{k={k}{sites},slack={slack}})",
-        For::All,
-        2,
-        "covers anew what that left",
-    ),
-    (
-        "try(resub{k={k},slack={slack},steps=true},fold,cover{k={k}{sites},slack={slack}})",
+        "try(resub{k={k},slack={slack},rounds=1,steps=true},fold,cover{k={k}{sites},slack={slack}})",
         For::All,
         2,
         "by way of outputs, which are there anyway",
     ),
+    ("{again3},{again4},{again2}", For::All, 2, "the same on smaller tables, of which other large ones are made"),
     (
-        "repeat[2](try(egraph{k={k}},resub{k={k},slack={slack},divisors=200,cone=400},fold,cover{k={k}{sites},slack={slack},anneal=100}))",
+        "try(resub{k={k},slack={slack},rounds=1},fold,cover{k={k}{sites},slack={slack}}),\
+         try(resub{k={k},slack={slack},rounds=1,steps=true},fold,cover{k={k}{sites},slack={slack}})",
+        For::All,
+        2,
+        "what that left",
+    ),
+    ("try[20000](cover{k={k}{sites},slack={slack},anneal=60})", For::Xilinx, 2, "for sites, with the pairs in view"),
+    (
+        "repeat[2]({again2},{again3},{again4},{again5})",
+        For::All,
+        3,
+        "until luck runs out: each begins with what the one before left",
+    ),
+    (
+        "repeat[2](try[20000](egraph{k={k}},resub{k={k},slack={slack},divisors=200,cone=400},fold,cover{k={k}{sites},slack={slack},anneal=150}))",
         For::All,
         3,
         "the same, looking further, with equal forms of windows",
@@ -171,6 +180,11 @@ const STEPS: &[(&str, For, u8, &str)] = &[
     ("to-xc7{pair}", For::Xilinx, 0, "two small tables share a site, registers become flip-flops"),
     ("dce", For::All, 0, "what sharing left behind"),
 ];
+
+/// Resubstitution among smaller tables; the levels of a model's are not to rise by it.
+const AGAIN: &str = "try[20000](cover{k={small},slack={loose},effort=0},resub{k={small},slack={loose},rounds=1},\
+     resub{k={small},slack={loose},rounds=1,steps=true},fold,cover{k={k}{sites},slack={slack},effort=0},\
+     resub{k={k},slack={loose},rounds=1},fold,cover{k={k}{sites},slack={slack}})";
 
 /// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
 pub fn pipeline(level: Level, goals: &Goals) -> String {
@@ -233,8 +247,13 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
         (_, true) => "25",
         (_, false) => "400",
     };
+    let mut text = text;
+    for small in 2..=5 {
+        text = text.replace(&format!("{{again{small}}}"), &AGAIN.replace("{small}", &small.to_string()));
+    }
     text.replace("{effort}", &effort.min(1).to_string())
         .replace("{slack}", slack)
+        .replace("{loose}", if model { "0" } else { slack })
         .replace("{k}", &target.k().min(WORD).to_string())
         .replace("{widest}", &target.k().to_string())
         .replace("{sites}", sites)

@@ -201,8 +201,9 @@ impl Run<'_> {
                 }
             }
             // What is only tried may as well not be.
-            Item::Try(_) if self.stopped() => {}
-            Item::Try(body) => {
+            Item::Try(..) if self.stopped() => {}
+            Item::Try(Some(most), _) if self.f.op_count() > *most as usize => {}
+            Item::Try(_, body) => {
                 let (before, resources) = (self.f.clone(), self.module.resources.len());
                 let cost = self.cost();
                 changed = self.list(body).map_err(|stop| stop.within_try())?;

@@ -266,3 +266,17 @@ fn an_op_from_outside_cannot_be_checked_but_passes() {
     assert_eq!(report.warnings[0].code.id, "BL2010");
     assert_eq!(module.funcs[0].op_count(), 1);
 }
+
+/// `try[N](…)` is left out where there are more ops.
+#[test]
+fn a_try_may_be_for_small_functions_only() {
+    let ops = |text: &str| {
+        let mut module = module_of(random_net(3, 6, 2, 40));
+        PassManager::default().run(&mut module, &pipeline(text), &mut ()).unwrap();
+        module.top().unwrap().op_count()
+    };
+    let all = ops("");
+    assert!(ops("try(fold,cover)") < all);
+    assert_eq!(ops(&format!("try[{}](fold,cover)", all - 1)), all);
+    assert_eq!(ops(&format!("try[{all}](fold,cover)")), ops("try(fold,cover)"));
+}

@@ -73,3 +73,21 @@ fn finds_equal_logic() {
     assert!(after <= 10 && after < before, "{before} to {after}");
     assert_eq!(tables(module.top().unwrap()), tables(&f));
 }
+
+/// `a ^ b ^ c ^ d` of a sum that only it reads, where `a ^ b`, `c` and `d` are there: three take the place of one.
+#[test]
+fn three_nodes_take_the_place_of_one() {
+    let mut f = Func::new("three", FuncKind::Func);
+    let x: Vec<Value> = (0..4).map(|i| f.add_param(format!("x{i}"), Type::BIT)).collect();
+    let first = f.lut(0x6, &x[..2], U);
+    f.add_result("first", first);
+    // A majority of others would need its inputs: this one is told by the sum and both of these.
+    let inner = f.lut(0x6996, &x, U);
+    let e = f.add_param("e", Type::BIT);
+    let root = f.lut(0x8, &[inner, e], U);
+    f.add_result("root", root);
+    let mut module = module_of(f.clone());
+    run(&mut module, "resub{k=4}");
+    assert_eq!(tables(module.top().unwrap()), tables(&f));
+    assert_eq!(count(module.top().unwrap()).total.luts, 2);
+}

@@ -13,35 +13,68 @@ use blc_ir::{Diagnostic, Func, FuncAttr, Level};
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{APPROX_DATA, APPROX_OPTION};
-use crate::pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
+use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use net::Net;
 pub use samples::{Data, Inputs, Samples};
 
 /// The function's attribute that says what was done to it.
 pub const MARK: &str = "approximate";
 
-/// Table entries that no sample comes to are free.
-pub struct Calibrate;
+/// Table entries that no sample comes to, or hardly any, are free.
+pub struct Calibrate {
+    options: CalibrateOptions,
+}
+
+/// Options of [`Calibrate`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrateOptions {
+    /// Most of the samples, in percent, on which a table may change, as long as no accuracy is lost; 0: none may.
+    pub seldom: f64,
+}
+
+impl Default for CalibrateOptions {
+    fn default() -> Self {
+        Self { seldom: 0.5 }
+    }
+}
+
+/// Parts of [`CalibrateOptions::seldom`] that are tried, the largest first.
+const PARTS: [f64; 6] = [1.0, 0.6, 0.4, 0.2, 0.1, 0.0];
 
 impl PassSpec for Calibrate {
     const NAME: &'static str = "calibrate";
     const SUMMARY: &'static str = "Drop table inputs that no sample needs (approximate; takes samples)";
     const LEVEL: Level = Level::Bit;
     const EXACT: bool = false;
-    type Options = NoOptions;
+    type Options = CalibrateOptions;
 
-    fn build(_: NoOptions) -> Box<dyn Pass> {
-        Box::new(Self)
+    fn build(options: CalibrateOptions) -> Box<dyn Pass> {
+        Box::new(Self { options })
     }
 }
 
 impl Pass for Calibrate {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
-        let mut net = Net::read(f, cx)?;
+        let seldom = self.options.seldom;
+        if !(0.0..=100.0).contains(&seldom) {
+            let d = Diagnostic::error(&APPROX_OPTION, format!("{seldom} percent of the samples cannot be"));
+            return Err(Box::new(d.help("give 0 to 100")));
+        }
+        let full = Net::read(f, cx)?;
         let data = data(cx, Self::NAME)?;
-        let before = Predictions::new(&net, &data.held_out)?;
-        let values = net.values(&data.train)?;
-        let gone = calibrate::calibrate(&mut net, &values);
+        let before = Predictions::new(&full, &data.held_out)?;
+        let right = Predictions::new(&full, &data.choice)?.right(&data.choice);
+        let values = full.values(&data.train)?;
+        let (mut net, mut gone) = (full.clone(), 0);
+        for part in PARTS {
+            net.clone_from(&full);
+            let allowed = part * seldom / 100.0 * data.train.len() as f64;
+            gone = calibrate::calibrate(&mut net, &values, allowed as u32);
+            if Predictions::new(&net, &data.choice)?.right(&data.choice) >= right {
+                break;
+            }
+        }
         before.tell(&net, &data.held_out, Self::NAME, gone, cx)?;
         finish(f, &net, Self::NAME);
         Ok(Changed::Yes)

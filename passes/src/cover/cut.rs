@@ -172,7 +172,7 @@ impl Cut {
     }
 
     /// The table of `part` over the leaves of `self`.
-    fn stretch(&self, part: &Self) -> u64 {
+    pub(super) fn stretch(&self, part: &Self) -> u64 {
         let mut table = part.table;
         let mut to = self.size();
         for from in (0..part.size()).rev() {

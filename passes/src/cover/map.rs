@@ -8,12 +8,17 @@
 //! - *exact*: the area that the choice really adds to the cover as it stands, counted over reference counts. Such rounds
 //!   never make the cover larger, unless it had too many levels.
 
+use smallvec::SmallVec;
+
 use super::cut::{Cut, MAX};
 use super::net::Net;
 use super::sets::{CutSets, Join};
 
 /// Most nodes that the exact area of one cut is counted over; a cut that needs more new ones is not taken.
 const MAX_CONE: usize = 256;
+
+/// Candidates before the joins: see [`Candidate::place`].
+const KNOWN: u32 = 2;
 
 /// Area of a LUT by its number of inputs. Wires and inverters that a cover meets are free.
 pub type Areas = [f32; MAX + 1];
@@ -90,12 +95,12 @@ pub struct Mapper<'a> {
     stack: Vec<u32>,
 }
 
+/// A cut that a round may keep of a node.
 #[derive(Clone, Copy)]
 struct Candidate {
-    cut: Cut,
-    /// Which join it comes from; `None` where the table is known already.
-    join: Option<u32>,
     key: [f32; 4],
+    /// Which join it is, after the cuts whose table is known already: the last choice and the given one.
+    place: u32,
 }
 
 impl<'a> Mapper<'a> {
@@ -151,8 +156,8 @@ impl<'a> Mapper<'a> {
             self.candidates(node, goal, &mut joins, &mut candidates);
             let kept = self.keep(node, goal, &joins, &candidates);
             self.take_back(0);
-            self.choose(node, goal, kept[0].cut);
-            self.sets.push(kept.iter().map(|c| c.cut));
+            self.choose(node, goal, kept[0].1);
+            self.sets.push(kept.iter().map(|&(_, cut)| cut));
         }
         self.evaluate();
     }
@@ -189,41 +194,54 @@ impl<'a> Mapper<'a> {
         let block = self.net.block(node);
         self.sets.joins(block, self.settings.k, joins);
         out.clear();
-        let known = [Some(&self.best[node as usize]), self.net.given(node)];
-        out.extend(known.into_iter().flatten().map(|&cut| Candidate { cut, join: None, key: [0.0; 4] }));
-        let join = |(i, join): (usize, &Join)| Candidate { cut: join.leaves, join: Some(i as u32), key: [0.0; 4] };
-        out.extend(joins.iter().enumerate().map(join));
-        for candidate in out.iter_mut() {
-            candidate.key = self.key(node, goal, &candidate.cut);
+        for place in 0..joins.len() as u32 + KNOWN {
+            if let Some(cut) = self.cut_at(node, place, joins) {
+                out.push(Candidate { key: self.key(node, goal, &cut), place });
+            }
         }
-        out.sort_unstable_by(|a, b| compare(&a.key, &b.key).then(a.join.cmp(&b.join)));
+        out.sort_unstable_by(|a, b| compare(&a.key, &b.key).then(a.place.cmp(&b.place)));
+    }
+
+    /// The cut of a candidate, a join's without its table.
+    fn cut_at(&self, node: u32, place: u32, joins: &[Join]) -> Option<Cut> {
+        match place {
+            0 => Some(self.best[node as usize]),
+            1 => self.net.given(node).copied(),
+            _ => joins.get((place - KNOWN) as usize).map(|join| join.leaves),
+        }
     }
 
     /// The best candidates with their tables, none of them within another.
-    fn keep(&mut self, node: u32, goal: Goal, joins: &[Join], candidates: &[Candidate]) -> Vec<Candidate> {
+    fn keep(
+        &mut self,
+        node: u32,
+        goal: Goal,
+        joins: &[Join],
+        candidates: &[Candidate],
+    ) -> SmallVec<[([f32; 4], Cut); 8]> {
         let block = self.net.block(node);
-        let mut kept: Vec<Candidate> = Vec::with_capacity(self.settings.cuts);
+        let mut kept = SmallVec::new();
         let mut shrunk = false;
-        for candidate in candidates {
-            if kept.iter().any(|c| c.cut.is_within(&candidate.cut)) {
+        for &Candidate { mut key, place } in candidates {
+            let Some(mut cut) = self.cut_at(node, place, joins) else { continue };
+            if kept.iter().any(|(_, c): &(_, Cut)| c.is_within(&cut)) {
                 continue;
             }
-            let mut candidate = *candidate;
-            if let Some(join) = candidate.join {
-                let before = candidate.cut.size();
-                candidate.cut = self.sets.finish(block, &joins[join as usize]);
-                if candidate.cut.size() < before {
-                    candidate.key = self.key(node, goal, &candidate.cut);
+            if place >= KNOWN {
+                let before = cut.size();
+                cut = self.sets.finish(block, &joins[(place - KNOWN) as usize]);
+                if cut.size() < before {
+                    key = self.key(node, goal, &cut);
                     shrunk = true;
                 }
             }
-            kept.push(candidate);
+            kept.push((key, cut));
             if kept.len() >= self.settings.cuts {
                 break;
             }
         }
         if shrunk {
-            kept.sort_by(|a, b| compare(&a.key, &b.key));
+            kept.sort_by(|a, b| compare(&a.0, &b.0));
         }
         kept
     }

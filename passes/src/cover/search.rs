@@ -212,7 +212,8 @@ fn annealed(f: &Func, settings: Settings, descending: bool, options: &CoverOptio
     let mut mapper = Mapper::new(&subject.net, &roots, Settings { cuts: CHOICES, ..settings });
     mapper.round(Goal::Flow);
     let moves = (subject.net.node_count() as u64 * u64::from(options.anneal)).min(MAX_MOVES);
-    let better = anneal(&subject.net, &start, mapper.choices(), moves, FREE <= settings.levels / levels.max(1));
+    let free = FREE <= settings.levels / levels.max(1);
+    let better = anneal(&subject.net, &start, mapper.choices(), &subject.inverted(), moves, free);
     let mut new = f.clone();
     subject.write(&mut new, &better);
     new.tidy();

@@ -2,7 +2,7 @@
 //!
 //! Written as `"expand,fold,cover{k=6},pipeline{stages=4}"`. `@default` stands for the design's default pipeline,
 //! `repeat[3](…)` runs a list so many times, `fixpoint(…)` until none of its passes changes anything, `try(…)` once and
-//! takes it back unless the function got smaller.
+//! takes it back unless the function got smaller; `try[9000](…)` does so for functions of at most 9,000 ops only.
 
 mod parse;
 
@@ -38,8 +38,8 @@ pub enum Item {
     Repeat(u32, Vec<Item>),
     /// `fixpoint(body)`
     Fixpoint(Vec<Item>),
-    /// `try(body)`
-    Try(Vec<Item>),
+    /// `try(body)`, or `try[most](body)` for functions of at most so many ops.
+    Try(Option<u32>, Vec<Item>),
 }
 
 /// A pass with its options.
@@ -90,7 +90,8 @@ impl fmt::Display for Item {
             Self::Pass(call) => write!(f, "{call}"),
             Self::Repeat(times, body) => write!(f, "repeat[{times}]({})", List(body)),
             Self::Fixpoint(body) => write!(f, "fixpoint({})", List(body)),
-            Self::Try(body) => write!(f, "try({})", List(body)),
+            Self::Try(None, body) => write!(f, "try({})", List(body)),
+            Self::Try(Some(most), body) => write!(f, "try[{most}]({})", List(body)),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! list    = [item ("," item)*]
 //! item    = word options? | "@default" | "repeat" "[" number "]" "(" list ")" | "fixpoint" "(" list ")"
-//!         | "try" "(" list ")"
+//!         | "try" ["[" number "]"] "(" list ")"
 //! options = "{" [word "=" value ("," word "=" value)*] "}"
 //! value   = number | "true" | "false" | word | string
 //! ```
@@ -43,7 +43,7 @@ fn runs(items: &[Item]) -> u64 {
         Item::Pass(_) => 1,
         Item::Repeat(times, body) => runs(body).saturating_mul(u64::from(*times)),
         Item::Fixpoint(body) => runs(body).saturating_mul(u64::from(FIXPOINT_ROUNDS)),
-        Item::Try(body) => runs(body),
+        Item::Try(_, body) => runs(body),
     };
     items.iter().map(count).fold(0, u64::saturating_add)
 }
@@ -101,7 +101,13 @@ impl Parser<'_> {
             }
             ("repeat", _) => return Err(self.expected("`[` and how often to repeat")),
             ("fixpoint", _) => Item::Fixpoint(self.body(depth)?),
-            ("try", _) => Item::Try(self.body(depth)?),
+            ("try", Some('[')) => {
+                self.expect('[')?;
+                let most = self.times()?;
+                self.expect(']')?;
+                Item::Try(Some(most), self.body(depth)?)
+            }
+            ("try", _) => Item::Try(None, self.body(depth)?),
             _ => {
                 let Some(entry) = self.registry.get(&name).copied() else {
                     let help = suggest::help(&name, self.registry.names().chain(["repeat", "fixpoint", "try"]));
@@ -150,7 +156,7 @@ impl Parser<'_> {
             let end = self.pos;
             self.error(
                 &PIPELINE_SYNTAX,
-                "a number of repetitions is needed".into(),
+                "a number of repetitions (or ops) is needed".into(),
                 start..end,
                 "as in `repeat[3](fold)`".into(),
             )
@@ -369,7 +375,7 @@ mod tests {
             (r#"alpha{mode="a \"b\" \\ é"}"#, r#"alpha{fast=false,k=0,mode="a \"b\" \\ é",weight=0.0}"#),
             (r#"alpha{mode="true"}"#, r#"alpha{fast=false,k=0,mode="true",weight=0.0}"#),
             ("repeat[3](beta,fixpoint(beta),repeat[0]())", "repeat[3](beta,fixpoint(beta),repeat[0]())"),
-            ("try( beta , try(beta))", "try(beta,try(beta))"),
+            ("try( beta , try[ 9 ](beta))", "try(beta,try[9](beta))"),
             ("beta,@default,beta", r#"beta,beta,alpha{fast=false,k=2,mode="",weight=0.0},beta"#),
         ];
         for (text, resolved) in cases {
@@ -381,7 +387,7 @@ mod tests {
 
     #[test]
     fn errors_point_and_help() {
-        let cases: [(&str, &Code, &str, &str); 19] = [
+        let cases: [(&str, &Code, &str, &str); 20] = [
             ("alpha,bete", &UNKNOWN_PASS, "bete", "did you mean `beta`"),
             ("zzz", &UNKNOWN_PASS, "zzz", "there are `alpha`, `beta`, `repeat`"),
             ("alpha{kk=1}", &UNKNOWN_OPTION, "kk", "did you mean `k`"),
@@ -399,6 +405,7 @@ mod tests {
             ("alpha,", &PIPELINE_SYNTAX, "", "as in"),
             ("repeat(alpha)", &PIPELINE_SYNTAX, "(", "as in"),
             ("repeat[x](alpha)", &PIPELINE_SYNTAX, "", "repeat[3]"),
+            ("try[](alpha)", &PIPELINE_SYNTAX, "", "repeat[3]"),
             ("@defaults", &PIPELINE_SYNTAX, "@defaults", "default pipeline"),
             ("repeat[9000](fixpoint(beta))", &PIPELINE_TOO_LONG, "repeat[9000](fixpoint(beta))", "repeat less"),
         ];

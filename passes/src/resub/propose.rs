@@ -2,6 +2,7 @@
 
 use blc_ir::table::mask;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::ResubOptions;
 use super::graph::{Graph, Proposal};
@@ -12,8 +13,14 @@ use crate::logic::{Inputs, Logic};
 /// Readers of a node that are looked at as divisors.
 const READERS: usize = 8;
 
-/// Divisors of which pairs are tried.
-const PAIRED: usize = 40;
+/// Divisors of which sets of three are tried.
+const TRIPLED: usize = 40;
+
+/// Pairs of samples that every set of divisors must tell apart before it is looked at closely.
+const ASKED: usize = 64;
+
+/// Sets of divisors of an input that are looked at closely.
+const LOOKED_AT: usize = 64;
 
 /// Proposals for a node that are proved or refuted at most.
 const PROOFS: usize = 6;
@@ -21,7 +28,7 @@ const PROOFS: usize = 6;
 /// What is known of one node for its proofs, and how many more there may be.
 struct Proofs<'a> {
     left: usize,
-    proof: Proof<'a>,
+    proof: Option<Proof<'a>>,
 }
 
 /// A first node for each value on the samples, up to complement.
@@ -86,14 +93,54 @@ impl Conflict {
     }
 }
 
-impl Proposer<'_> {
+/// Pairs of samples in conflict: at the first the node is 1, at the second 0.
+struct Asked {
+    /// `64 * word + bit` of each.
+    pairs: [(u32, u32); ASKED],
+}
+
+impl Asked {
+    /// Of all conflicts about the same number, the first samples of each; there is at least one conflict.
+    fn new(conflicts: &[Conflict]) -> Self {
+        let each = ASKED.div_ceil(conflicts.len().max(1));
+        let mut pairs = [(0, 0); ASKED];
+        let samples = |c: &Conflict, of: fn(&(u32, u64, u64)) -> u64| -> SmallVec<[u32; ASKED]> {
+            let bits = |word: &(u32, u64, u64)| {
+                let (w, mut rest) = (word.0, of(word));
+                std::iter::from_fn(move || {
+                    let bit = rest.trailing_zeros();
+                    rest &= rest.wrapping_sub(1);
+                    (bit < 64).then_some(64 * w + bit)
+                })
+            };
+            c.words.iter().flat_map(bits).take(each).collect()
+        };
+        let mut next = 0;
+        for conflict in conflicts.iter().take(ASKED) {
+            let (ones, zeros) = (samples(conflict, |w| w.1), samples(conflict, |w| w.2));
+            for i in 0..each.min(ASKED - next) {
+                pairs[next] = (ones[i % ones.len()], zeros[(i + i / ones.len()) % zeros.len()]);
+                next += 1;
+            }
+        }
+        Self { pairs }
+    }
+
+    /// By pair, whether a value differs.
+    fn told_apart(&self, value: &[u64]) -> u64 {
+        let at = |sample: u32| value[(sample / 64) as usize] >> (sample % 64) & 1;
+        self.pairs.iter().enumerate().fold(0, |told, (i, &(a, b))| told | (at(a) ^ at(b)) << i)
+    }
+}
+
+impl<'a> Proposer<'a> {
     /// The first proposal found that saves something.
     pub fn propose(&self, node: u32) -> Option<Proposal> {
         let inputs = &self.graph.logic.nodes[node as usize].inputs;
         if inputs.len() < 2 || self.graph.uses[node as usize] == 0 {
             return None;
         }
-        let mut proofs = Proofs { left: PROOFS, proof: Proof::new(&self.graph.logic, self.options.conflicts) };
+        let mut proofs = Proofs { left: PROOFS, proof: None };
         if let Some(&twin) =
             self.classes.get(&hash(self.samples.of(node))).filter(|&&t| t != node && self.may_read(node, t))
             && let Some(proposal) = self.prove(node, &[twin], &mut proofs)
@@ -114,7 +161,7 @@ impl Proposer<'_> {
         input: u32,
         gain: usize,
         divisors: &[u32],
-        proofs: &mut Proofs<'_>,
+        proofs: &mut Proofs<'a>,
     ) -> Option<Proposal> {
         let kept: Inputs =
             self.graph.logic.nodes[node as usize].inputs.iter().copied().filter(|&i| i != input).collect();
@@ -129,30 +176,64 @@ impl Proposer<'_> {
         }
         let gone = self.graph.freed(input);
         let usable = |d: &u32| !gone.contains(d) && !kept.contains(d) && *d != input && (gain > 0 || self.is_port(*d));
-        let divisors: Vec<u32> = divisors.iter().copied().filter(usable).collect();
-        for &d in &divisors {
-            if proofs.left > 0 && conflicts.iter().all(|c| c.resolved(self.samples.of(d))) {
-                let inputs: Inputs = kept.iter().copied().chain([d]).collect();
-                if let Some(proposal) = self.prove(node, &inputs, proofs) {
+        let asked = Asked::new(&conflicts);
+        let mut told: Vec<(u32, u64)> =
+            divisors.iter().filter(|d| usable(d)).map(|&d| (d, asked.told_apart(self.samples.of(d)))).collect();
+        told.retain(|&(_, told)| told != 0);
+        let mut looks = LOOKED_AT;
+        let mut attempt = |set: &[u32], proofs: &mut Proofs<'a>| {
+            if looks == 0 || proofs.left == 0 {
+                return None;
+            }
+            looks -= 1;
+            if !self.resolved(&conflicts, set) {
+                return None;
+            }
+            let inputs: Inputs = kept.iter().chain(set).copied().collect();
+            self.prove(node, &inputs, proofs)
+        };
+        for &(d, told) in &told {
+            if told == u64::MAX
+                && let Some(proposal) = attempt(&[d], proofs)
+            {
+                return Some(proposal);
+            }
+        }
+        let room = self.options.k.saturating_sub(kept.len());
+        for (i, &(a, told_a)) in told.iter().enumerate().filter(|_| room >= 2) {
+            for &(b, told_b) in &told[i + 1..] {
+                if told_a | told_b == u64::MAX
+                    && let Some(proposal) = attempt(&[a, b], proofs)
+                {
                     return Some(proposal);
                 }
             }
         }
-        if kept.len() + 2 > self.options.k {
-            return None;
-        }
-        for (i, &a) in divisors.iter().take(PAIRED).enumerate() {
-            let left: Vec<Conflict> = conflicts.iter().flat_map(|c| c.split(self.samples.of(a))).collect();
-            for &b in divisors.iter().take(PAIRED).skip(i + 1) {
-                if proofs.left > 0 && left.iter().all(|c| c.resolved(self.samples.of(b))) {
-                    let inputs: Inputs = kept.iter().copied().chain([a, b]).collect();
-                    if let Some(proposal) = self.prove(node, &inputs, proofs) {
+        told.truncate(TRIPLED);
+        for (i, &(a, told_a)) in told.iter().enumerate().filter(|_| room >= 3) {
+            for (j, &(b, told_b)) in told.iter().enumerate().skip(i + 1) {
+                for &(c, told_c) in &told[j + 1..] {
+                    if told_a | told_b | told_c == u64::MAX
+                        && let Some(proposal) = attempt(&[a, b, c], proofs)
+                    {
                         return Some(proposal);
                     }
                 }
             }
         }
         None
+    }
+
+    /// Whether the values of some nodes together tell all conflicts apart.
+    fn resolved(&self, conflicts: &[Conflict], set: &[u32]) -> bool {
+        match set {
+            [] => conflicts.is_empty(),
+            [d] => conflicts.iter().all(|c| c.resolved(self.samples.of(*d))),
+            [d, rest @ ..] => conflicts.iter().all(|c| {
+                let left: SmallVec<[Conflict; 2]> = c.split(self.samples.of(*d)).collect();
+                self.resolved(&left, rest)
+            }),
+        }
     }
 
     /// Whether a node is needed whatever reads it.
@@ -203,7 +284,7 @@ impl Proposer<'_> {
     }
 
     /// The table of a node over inputs, if there is one on all that can occur.
-    fn prove(&self, node: u32, inputs: &[u32], proofs: &mut Proofs<'_>) -> Option<Proposal> {
+    fn prove(&self, node: u32, inputs: &[u32], proofs: &mut Proofs<'a>) -> Option<Proposal> {
         proofs.left = proofs.left.checked_sub(1)?;
         let k = inputs.len();
         let (mut ones, mut zeros) = (0u64, 0u64);
@@ -218,7 +299,8 @@ impl Proposer<'_> {
             return None;
         }
         let all: Vec<u32> = inputs.iter().copied().chain([node]).collect();
-        let proof = &mut proofs.proof;
+        let new = || Proof::new(&self.graph.logic, self.options.conflicts);
+        let proof = proofs.proof.get_or_insert_with(new);
         proof.load(&all, self.options.cone, self.chain_of);
         let mut never = |address: usize, value: bool| {
             let lits = inputs.iter().enumerate().map(|(j, &i)| (i, address >> j & 1 == 1));
@@ -245,7 +327,7 @@ impl Proposer<'_> {
     }
 }
 
-type Inputs2 = smallvec::SmallVec<[u64; 6]>;
+type Inputs2 = SmallVec<[u64; 6]>;
 
 /// Without the inputs that do not matter.
 fn matter(table: u64, inputs: &[u32]) -> (u64, Inputs) {
