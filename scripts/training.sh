@@ -2,7 +2,7 @@
 # Trains what docs/benchmarks/training.md lists, and prints its rows: training.sh WHAT DATA [OUT]
 #
 #   mnist DATA     presets mnist-tiny and mnist, and scripts/training/mnist-30k.toml; DATA: a folder of MNIST's four files
-#   fashion DATA   preset fashion; DATA: a folder of Fashion-MNIST's four files
+#   fashion DATA   preset fashion, and scripts/training/fashion-31k.toml; DATA: a folder of Fashion-MNIST's four files
 #   cifar10 DATA   preset cifar10; DATA: a folder of CIFAR-10's six .bin files
 #   prune DATA     preset mnist-tiny, pruned; DATA as for mnist
 #   uci DATA       letter, magic and satimage beside gradient-boosted trees; DATA: an .npz with NAME_x and NAME_y for each
@@ -65,7 +65,11 @@ mnist)
   row mnist "$data" --preset mnist
   row mnist-30k "$data" --config "$root/scripts/training/mnist-30k.toml"
   ;;
-fashion) head && row fashion "$data" --preset fashion ;;
+fashion)
+  head
+  row fashion "$data" --preset fashion
+  row fashion-31k "$data" --config "$root/scripts/training/fashion-31k.toml"
+  ;;
 cifar10) head && row cifar10 "$data" --preset cifar10 ;;
 prune)
   head

@@ -172,7 +172,7 @@ blc_ir::codes! {
          gumbel-hard), `squash` (sigmoid, sinusoid), `temperature`, `smoothing`, `residual`, `stabilize` (none, layer, sample), \
          `degree`, `units`; [head] `kind` (sum, dsp, tree, count), `temperature`, `last_temperature`, `weight_bits`; [loss] \
          `smoothing`, `distill`; [regularizer] `area`, `gap`, `spectral`; [optimizer] `learning_rate`, `schedule` (cosine, step, \
-         constant), `warmup`, `weight_decay`, `beta1`, `beta2`, `epsilon`; [augment] `shift`, `mirror`, `reflect`, `affine`, \
+         constant), `warmup`, `weight_decay`, `beta1`, `beta2`, `epsilon`; [augment] `shift`, `mirror`, `reflect`, `affine`, `elastic`, \
          `flip_bits`. docs/training.md says what each does. An unknown key is refused, since it would silently change nothing. \
          The last layer's nodes must divide into the classes.";
     BL1302 = TRAIN_DATA: "a data set cannot be trained on",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use blc_ir::{Level, Module};
 use blc_passes::Target;
 use blc_tests::random::design as random;
-use common::{compile, golden, report, tool};
+use common::{compile, golden, report, shared, tool};
 use tempfile::tempdir;
 
 /// Where Yosys keeps the models of a family's cells.
@@ -75,6 +75,31 @@ fn every_target_simulates_other_designs_with_the_vendors_cells() {
         compile(&file, dir.path(), &["--target", target, "--stages", "2", "--top", "any", "--passes", passes]);
         let said = simulated(dir.path(), target, "any");
         assert!(said.starts_with("PASS "), "{target}: {said}\n{design}");
+    }
+}
+
+/// Trained networks that lie beside the repository on some machines; elsewhere a part of one that is in it.
+#[test]
+fn every_target_simulates_trained_networks_with_the_vendors_cells() {
+    let found =
+        ["dlgn2_4x1000", "lut6_2x300"].into_iter().filter_map(|n| Some((n, shared(&format!("bench/nets/{n}.blif"))?)));
+    let mut nets: Vec<(&str, PathBuf)> = found.collect();
+    let dir = tempdir().expect("a folder");
+    if nets.is_empty() {
+        compile(
+            &golden(),
+            dir.path(),
+            &["--target", "lut6", "--no-encoder", "--no-head", "--stages", "0", "--emit", "blif"],
+        );
+        nets.push(("digits", dir.path().join("digits.blif")));
+    }
+    for (target, stages) in targets().into_iter().zip(["2", "0"].into_iter().cycle()) {
+        for (name, net) in &nets {
+            let dir = tempdir().expect("a folder");
+            compile(net, dir.path(), &["--target", target, "--stages", stages, "-O0", "--emit", "verilog"]);
+            let said = simulated(dir.path(), target, name);
+            assert!(said.starts_with("PASS "), "{target} {name}: {said}");
+        }
     }
 }
 

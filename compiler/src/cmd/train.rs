@@ -25,7 +25,7 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
     }
     let data = Dataset::open(&args.data)?;
     let mut config = match (&args.preset, &args.config) {
-        (Some(name), _) => Config::preset(name)?,
+        (Some(name), _) => Config::preset(name)?.for_classes(data.classes),
         (None, Some(path)) => {
             Config::from_toml(&Source::new(files::display(path), files::read_text(path, MAX_CONFIG)?))?
         }

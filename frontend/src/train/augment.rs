@@ -47,24 +47,30 @@ pub struct Variation {
     /// Instead of `down` and `right`: row and column of the source as affine functions of those of the target, both
     /// counted from the middle, `[rr, rc, r0, cr, cc, c0]`; bilinear between pixels.
     pub affine: Option<[f32; 6]>,
+    /// With `affine`: how much further down and right sources lie at the knots of a grid over the image, bilinear between
+    /// them (elastic deformation, as Ronneberger et al., 2015, draw it).
+    pub bend: Option<[[f32; 2]; KNOTS * KNOTS]>,
 }
+
+/// Knots of a bent image along each axis.
+const KNOTS: usize = 5;
 
 impl Variation {
     /// Whether a configuration varies images at all.
     pub fn wanted(config: &Augment) -> bool {
-        config.shift > 0 || config.mirror || config.affine > 0.0
+        config.shift > 0 || config.mirror || config.affine > 0.0 || config.elastic > 0.0
     }
 
     /// Draws a variation of images of `rows` by `columns`.
     ///
     /// At strength 1, `affine` turns by up to 0.17 radians, scales by up to 10 %, changes the aspect by up to 7 %, shears by
-    /// up to 0.15 and shifts by up to 1.3 pixels.
+    /// up to 0.15 and shifts by up to 1.3 pixels. `elastic` moves each knot by up to so many pixels along each axis.
     pub fn draw(config: &Augment, rows: usize, columns: usize, rng: &mut Stream) -> Self {
         let most = config.shift;
         let mut offset = || rng.below(2 * most + 1) as isize - most as isize;
         let (down, right) = (offset(), offset());
         let mirror = config.mirror && rng.below(2) == 1;
-        let affine = (config.affine > 0.0).then(|| {
+        let affine = (config.affine > 0.0 || config.elastic > 0.0).then(|| {
             let strength = config.affine as f32;
             let mut within = |most: f32| strength * most * (2.0 * rng.unit() - 1.0);
             let (turn, scale, aspect, shear) = (within(0.17), within(0.1), within(0.07), within(0.15));
@@ -73,7 +79,26 @@ impl Variation {
             let (r, c) = (1.0 / ((1.0 + scale) * (1.0 + aspect)), (1.0 + aspect) / (1.0 + scale));
             [cos * r, -sin * c, r0, (sin + shear) * r, cos * c, c0]
         });
-        Self { rows, columns, down, right, mirror, reflect: config.reflect, affine }
+        let bend = (config.elastic > 0.0).then(|| {
+            let mut within = || config.elastic as f32 * (2.0 * rng.unit() - 1.0);
+            std::array::from_fn(|_| [within(), within()])
+        });
+        Self { rows, columns, down, right, mirror, reflect: config.reflect, affine, bend }
+    }
+
+    /// How much further down and right the source of pixel `(r, c)` lies.
+    fn bent(&self, r: usize, c: usize) -> [f32; 2] {
+        let Some(knots) = &self.bend else { return [0.0; 2] };
+        let along = |i: usize, n: usize| -> (usize, f32) {
+            let at = i as f32 * (KNOTS - 1) as f32 / n.saturating_sub(1).max(1) as f32;
+            let low = (at as usize).min(KNOTS - 2);
+            (low, at - low as f32)
+        };
+        let ((i, y), (j, x)) = (along(r, self.rows), along(c, self.columns));
+        std::array::from_fn(|axis| {
+            let knot = |a: usize, b: usize| knots[(i + a) * KNOTS + j + b][axis];
+            (1.0 - y) * ((1.0 - x) * knot(0, 0) + x * knot(0, 1)) + y * ((1.0 - x) * knot(1, 0) + x * knot(1, 1))
+        })
     }
 
     /// Where outside falls, or nowhere.
@@ -108,7 +133,8 @@ impl Variation {
                     continue;
                 };
                 let (y, x) = (r as f32 - mr, c as f32 - mc);
-                let (y, x) = (rr * y + rc * x + r0 + mr, cr * y + cc * x + c0 + mc);
+                let [down, right] = self.bent(r, c);
+                let (y, x) = (rr * y + rc * x + r0 + mr + down, cr * y + cc * x + c0 + mc + right);
                 let (low_y, low_x) = (y.floor(), x.floor());
                 let (fy, fx) = (y - low_y, x - low_x);
                 let (iy, ix) = (low_y as isize, low_x as isize);
@@ -146,7 +172,7 @@ mod tests {
     use crate::rng::Use;
 
     const STILL: Variation =
-        Variation { rows: 3, columns: 4, down: 0, right: 0, mirror: false, reflect: false, affine: None };
+        Variation { rows: 3, columns: 4, down: 0, right: 0, mirror: false, reflect: false, affine: None, bend: None };
 
     fn varied(v: &Variation) -> Vec<u8> {
         let image: Vec<u8> = (1..=24).collect(); // two channels of 3 by 4
@@ -185,6 +211,15 @@ mod tests {
         let mut out = vec![0.0; 12];
         Variation { affine: Some(half), ..STILL }.apply(&image, &mut out);
         assert_eq!(out[..3], [0.5, 1.5, 2.5]);
+        // All knots a column to the right; then those of the last row alone, half as far in the middle row.
+        let bend = |knots| Variation { affine: Some(identity), bend: Some(knots), ..STILL };
+        assert_eq!(varied(&bend([[0.0, 1.0]; 25])), varied(&Variation { right: 1, ..STILL }));
+        let last = std::array::from_fn(|i| [0.0, if i < 15 { 0.0 } else { 1.0 }]);
+        bend(last).apply(&image, &mut out);
+        assert_eq!(out, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 10.0, 11.0, 0.0]);
+        let half = std::array::from_fn(|i| [0.0, (i / 5) as f32 / 4.0]);
+        bend(half).apply(&image, &mut out);
+        assert_eq!(out, [0.0, 1.0, 2.0, 3.0, 4.5, 5.5, 6.5, 3.5, 9.0, 10.0, 11.0, 0.0]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A solver that learns the cones it is asked about.
 
 use batsat::{Callbacks, SolverInterface, SolverOpts, clause, lbool};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::graph::{Gate, Lit};
 
-/// Nodes a solver holds before it is begun anew: what is asked later rarely needs what was asked first.
+/// Nodes a solver holds before it may be begun anew: what is asked later rarely needs what was asked first.
 const RENEW: usize = 6_000;
+/// It is begun anew where the question stands on less than one in so many of them: an answer gives all a value.
+const SHARE: usize = 4;
 
 /// A clause that follows from the gates and the clauses before it.
 pub type Clause = Vec<Lit>;
@@ -54,7 +56,11 @@ pub struct Cone {
     nodes: Vec<u32>,
     /// Nodes that are free here.
     free: Vec<u32>,
+    /// Literals that a node equals which is not known here yet.
+    equals: FxHashMap<u32, Vec<Lit>>,
     proof: Option<Vec<Clause>>,
+    /// Whether what was learnt of large cones is kept for questions about parts of them.
+    pub keeps: bool,
     /// Conflicts of all questions.
     pub conflicts: u64,
 }
@@ -67,7 +73,9 @@ impl Cone {
             vars: FxHashMap::default(),
             nodes: Vec::new(),
             free: Vec::new(),
+            equals: FxHashMap::default(),
             proof: proof.then(Vec::new),
+            keeps: true,
             conflicts: 0,
         }
     }
@@ -79,11 +87,13 @@ impl Cone {
 
     /// Whether all of the literals can be 1 together. `gates` gives each node's gate, `None` where it is free.
     pub fn ask(&mut self, all: &[Lit], limit: u64, gates: &dyn Fn(u32) -> Option<Gate>) -> Answer {
-        if self.nodes.len() > RENEW {
+        let known = self.nodes.len();
+        if known > RENEW && !(self.keeps && known <= SHARE * size(all, known / SHARE + 1, gates)) {
             self.solver = solver(self.proof.is_some());
             self.vars.clear();
             self.nodes.clear();
             self.free.clear();
+            self.equals.clear();
         }
         let mut assumptions = Vec::with_capacity(all.len());
         for &lit in all {
@@ -133,6 +143,31 @@ impl Cone {
         self.tell(clause);
     }
 
+    /// Takes note that a node, if it is known here, equals a literal, as was proved elsewhere.
+    pub fn equal(&mut self, node: u32, to: Lit) {
+        if !self.vars.contains_key(&node) {
+            return;
+        }
+        let n = Lit::new(node as usize);
+        match to.as_const() {
+            None if !self.vars.contains_key(&(to.node() as u32)) => {
+                self.equals.entry(to.node() as u32).or_default().push(n.invert_if(to.inverted()));
+            }
+            _ => self.both(n, to),
+        }
+    }
+
+    /// Two clauses that make two literals equal.
+    fn both(&mut self, a: Lit, b: Lit) {
+        for clause in [[!a, b], [a, !b]] {
+            if !clause.contains(&Lit::ONE) {
+                let mut clause: Vec<_> =
+                    clause.iter().filter(|l| l.as_const().is_none()).map(|&l| self.lit(l)).collect();
+                self.solver.add_clause_reuse(&mut clause);
+            }
+        }
+    }
+
     fn lit(&self, lit: Lit) -> batsat::Lit {
         batsat::Lit::new(self.vars[&(lit.node() as u32)], !lit.inverted())
     }
@@ -172,8 +207,26 @@ impl Cone {
                 Some(Gate::Zero) => self.tell(&[!n]),
                 Some(Gate::Input(_)) | None => self.free.push(node),
             }
+            for lit in self.equals.remove(&node).unwrap_or_default() {
+                self.both(lit, n);
+            }
         }
     }
+}
+
+/// Nodes below some literals, counted up to a limit.
+fn size(roots: &[Lit], limit: usize, gates: &dyn Fn(u32) -> Option<Gate>) -> usize {
+    let mut seen = FxHashSet::default();
+    let mut work: Vec<u32> = roots.iter().map(|l| l.node() as u32).collect();
+    while let Some(node) = work.pop() {
+        if seen.len() < limit
+            && seen.insert(node)
+            && let Some(Gate::And(a, b) | Gate::Xor(a, b)) = gates(node)
+        {
+            work.extend([a.node() as u32, b.node() as u32]);
+        }
+    }
+    seen.len()
 }
 
 fn solver(proof: bool) -> batsat::Solver<Watch> {

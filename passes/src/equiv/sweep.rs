@@ -15,7 +15,7 @@ use super::window;
 use crate::rng::Rng;
 
 /// Solvers at work side by side.
-const LANES: usize = 4;
+const LANES: usize = 2;
 /// Most blocks of patterns kept: more tell hardly more.
 const MAX_BLOCKS: usize = 512;
 /// Blocks of patterns under which cut nodes are free.
@@ -150,7 +150,10 @@ impl<'g> Sweep<'g> {
         }
         self.free = Some(free);
         // What solvers know of cut nodes from before would have them look below.
-        self.lanes.iter_mut().for_each(|lane| lane.shallow = Cone::new(self.proof.is_some()));
+        self.lanes.iter_mut().for_each(|lane| {
+            lane.shallow = Cone::new(self.proof.is_some());
+            lane.shallow.keeps = false;
+        });
     }
 
     /// Values of all nodes, where inputs and cut nodes have given ones, or others.
@@ -216,6 +219,10 @@ impl<'g> Sweep<'g> {
 
     fn merge(&mut self, node: u32, to: Lit) {
         self.repr[node as usize] = to;
+        self.lanes.iter_mut().for_each(|lane| {
+            lane.shallow.equal(node, to);
+            lane.deep.equal(node, to);
+        });
         if self.cut[node as usize] && to.as_const().is_none() {
             self.cut[to.node()] = true;
         }

@@ -200,11 +200,12 @@ impl Config {
             (self.augment.shift <= 16, "augment.shift", &self.augment.shift, "from 0 to 16"),
             (
                 image || !Variation::wanted(augment),
-                "augment.shift, mirror, affine",
+                "augment.shift, mirror, affine, elastic",
                 augment,
                 "off where samples are not images",
             ),
             ((0.0..=4.0).contains(&augment.affine), "augment.affine", &augment.affine, "from 0 to 4"),
+            ((0.0..=64.0).contains(&augment.elastic), "augment.elastic", &augment.elastic, "from 0 to 64"),
             ((0.0..0.5).contains(&augment.flip_bits), "augment.flip_bits", &augment.flip_bits, "from 0, below 0.5"),
             (!self.layers.is_empty(), "layers", &self.layers, "at least one [[layers]]"),
         ])?;
@@ -361,6 +362,9 @@ mod tests {
             config.check(&data).unwrap();
             assert_eq!(config.augment.shift > 0, shape.len() >= 2);
         }
+        let six = Dataset { classes: 6, ..data(&[16]) };
+        assert!(Config::preset("tabular").unwrap().check(&six).is_err());
+        Config::preset("tabular").unwrap().for_classes(6).check(&six).unwrap();
         let digits = Dataset { name: "digits".into(), ..data(&[8, 8]) };
         assert_eq!(Config::default_for(&digits), Config::preset("digits").unwrap());
     }

@@ -311,6 +311,8 @@ pub struct Augment {
     pub reflect: bool,
     /// Turns, scales, shears and shifts images; 1 is by as much as suits handwriting, 0 is off.
     pub affine: f64,
+    /// Bends images: the knots of a grid of five by five move by up to this many pixels along each axis; 0 is off.
+    pub elastic: f64,
     /// Share of the encoder's bits that is flipped.
     pub flip_bits: f64,
 }

@@ -2,7 +2,7 @@
 
 use blc_ir::diag::Result;
 
-use super::{Augment, Config, Encoder, EncoderKind, Layer, Scope, Wiring, bad};
+use super::{Augment, Config, Encoder, EncoderKind, Layer, Node, Scope, Wiring, bad};
 use crate::data::Dataset;
 
 /// Names of the presets, for help texts.
@@ -20,7 +20,11 @@ impl Config {
         let handwriting = Augment { affine: 1.0, ..Augment::default() };
         match name {
             "digits" => Ok(Self { epochs: 30, layers: vec![local(600, 4)], augment: Augment::default(), ..images }),
-            "mnist-tiny" => Ok(Self { epochs: 60, layers: vec![local(1000, 5)], augment: handwriting, ..images }),
+            "mnist-tiny" => {
+                let augment = Augment { affine: 0.5, ..Augment::default() };
+                let node = Node { smoothing: 0.85, ..Node::default() };
+                Ok(Self { epochs: 150, layers: vec![local(1000, 5)], node, augment, ..images })
+            }
             "mnist" => Ok(Self { epochs: 75, layers: vec![local(3000, 5)], augment: handwriting, ..images }),
             "fashion" => {
                 let encoder = Encoder { kind: EncoderKind::Distributive, bits: 7, ..images.encoder.clone() };
@@ -49,20 +53,26 @@ impl Config {
         if let Ok(preset) = Self::preset(&data.name) {
             return preset;
         }
-        let classes = data.classes.max(1);
-        let round = |nodes: usize| nodes.div_ceil(classes) * classes;
         match Self::preset("mnist") {
             Ok(mut images) if data.shape.len() >= 2 => {
-                images.layers.iter_mut().for_each(|l| l.nodes = round(l.nodes));
                 // What suits handwriting need not suit other images.
                 (images.epochs, images.augment) = (30, Augment { shift: 1, ..Augment::default() });
-                images
+                images.for_classes(data.classes)
             }
             _ => Self {
                 encoder: Encoder { bits: 8, ..Encoder::default() },
-                layers: vec![Layer { nodes: round(600), candidates: 16, ..Layer::default() }],
+                layers: vec![Layer { nodes: 600, candidates: 16, ..Layer::default() }],
                 ..Self::default()
-            },
+            }
+            .for_classes(data.classes),
         }
+    }
+
+    /// With as many nodes more in the last layer as it takes to divide them into so many classes.
+    pub fn for_classes(mut self, classes: usize) -> Self {
+        if let Some(last) = self.layers.last_mut() {
+            last.nodes = last.nodes.next_multiple_of(classes.max(1));
+        }
+        self
     }
 }
