@@ -1,5 +1,7 @@
 //! Trained networks, encoder and head in, placed and routed by nextpnr: what we count is what it places.
 
+#![allow(clippy::print_stdout)]
+
 mod common;
 
 use std::path::Path;

@@ -362,9 +362,8 @@ mod tests {
             config.check(&data).unwrap();
             assert_eq!(config.augment.shift > 0, shape.len() >= 2);
         }
-        let six = Dataset { classes: 6, ..data(&[16]) };
-        assert!(Config::preset("tabular").unwrap().check(&six).is_err());
-        Config::preset("tabular").unwrap().for_classes(6).check(&six).unwrap();
+        let nodes = |classes| Config::preset("tabular").unwrap().for_classes(classes).layers[0].nodes;
+        assert_eq!([2, 6, 26].map(nodes), [2600, 2604, 2600]);
         let digits = Dataset { name: "digits".into(), ..data(&[8, 8]) };
         assert_eq!(Config::default_for(&digits), Config::preset("digits").unwrap());
     }
