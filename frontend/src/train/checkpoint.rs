@@ -19,7 +19,7 @@ use crate::data::{Dataset, Features};
 use crate::{codes, files};
 
 /// Changes whenever the same configuration and data would train otherwise than before.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const KEY: &str = "blc_checkpoint";
 
 /// Where a run is, besides the parameters and their moments.

@@ -1,34 +1,28 @@
 //! The work on a chunk of nodes that one thread does at a time where inputs are bits, and the choice of inputs.
 //!
 //! Every relaxation is then a table of values and one of slopes for each input, which do not depend on the batch
-//! ([`Relaxation::corners`]): samples only look them up.
+//! ([`Relaxation::values`], [`Relaxation::slopes`]): samples only look them up.
 
 use rayon::prelude::*;
 
 use super::area::Penalty;
-use super::kernel::{self, LANES, MAX_ENTRIES, MAX_FAN_IN, Row};
-use super::relax::{Corners, Relaxation};
+use super::kernel::{self, At, Entries, MAX_ENTRIES, MAX_FAN_IN, Row};
+use super::relax::Relaxation;
 use super::simd::{Kernel, Lanes, widest};
 use super::wiring::Wiring;
 use crate::rng::Noise;
 
 /// Slots that a thread takes at a time where it only chooses.
 const SLOTS: usize = 2048;
-/// Rows that a thread takes at a time where it only adds.
-const ROWS: usize = 32;
 
-/// The candidate with the highest score (ties to the first) of each slot.
-pub fn choose(wiring: &Wiring, scores: &[f32]) -> Vec<u32> {
+/// Sets `chosen` to the candidate with the highest score (ties to the first) of each slot.
+pub fn choose(wiring: &Wiring, scores: &[f32], chosen: &mut Vec<u32>) {
     let c = wiring.candidates;
-    if c == 1 {
-        return wiring.index.clone();
-    }
-    let mut chosen = vec![0; wiring.index.len() / c];
+    chosen.resize(wiring.index.len() / c, 0);
     chosen
         .par_chunks_mut(SLOTS)
         .zip(wiring.index.par_chunks(SLOTS * c).zip(scores.par_chunks(SLOTS * c)))
         .for_each(|(chosen, (index, scores))| widest(Choose { candidates: c, index, scores, chosen }));
-    chosen
 }
 
 struct Choose<'a> {
@@ -55,52 +49,11 @@ impl Kernel for Choose<'_> {
     }
 }
 
-/// Sums the slots' gradients into the rows they read, in the order of the slots. Slots that read the row past the last,
-/// which is zeros, are left out.
-pub fn gather(chosen: &[u32], rows: usize, lanes: usize, d_slots: &[f32]) -> Vec<f32> {
-    let mut start = vec![0usize; rows + 2];
-    chosen.iter().for_each(|&row| start[row as usize + 1] += 1);
-    (0..=rows).for_each(|r| start[r + 1] += start[r]);
-    let (mut next, mut readers) = (start.clone(), vec![0u32; chosen.len()]);
-    for (slot, &row) in chosen.iter().enumerate() {
-        readers[next[row as usize]] = slot as u32;
-        next[row as usize] += 1;
-    }
-    let mut d_x = vec![0f32; rows * lanes];
-    d_x.par_chunks_mut(lanes * ROWS).enumerate().for_each(|(i, d_x)| {
-        widest(Gather { start: &start[i * ROWS..], readers: &readers, d_slots, lanes, d_x });
-    });
-    d_x
-}
-
-struct Gather<'a> {
-    /// Of each row, where its readers begin; and where those of the row behind the last do.
-    start: &'a [usize],
-    readers: &'a [u32],
-    d_slots: &'a [f32],
-    lanes: usize,
-    d_x: &'a mut [f32],
-}
-
-impl Kernel for Gather<'_> {
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        for (sum, range) in self.d_x.chunks_exact_mut(self.lanes).zip(self.start.windows(2)) {
-            for &slot in &self.readers[range[0]..range[1]] {
-                let d = &self.d_slots[slot as usize * self.lanes..][..self.lanes];
-                sum.iter_mut().zip(d).for_each(|(s, d)| *s += d);
-            }
-        }
-    }
-}
-
 /// What a chunk's work needs to know of its layer and step.
 #[derive(Clone, Copy)]
 pub struct Shape<'a> {
     /// What a node computes.
     pub relaxation: &'a Relaxation,
-    /// Whether nodes give bits.
-    pub hard: bool,
     /// This step's noise for the layer.
     pub noise: Option<Noise>,
     /// Candidates of a slot.
@@ -124,7 +77,7 @@ impl Shape<'_> {
 }
 
 /// Outputs of a chunk of nodes.
-pub struct Forward<'a, X> {
+pub struct Forward<'a, X, Y> {
     /// The layer.
     pub shape: Shape<'a>,
     /// The chunk's first table.
@@ -135,39 +88,59 @@ pub struct Forward<'a, X> {
     pub theta: &'a [f32],
     /// `[tables * share, k]`: the row that each slot reads.
     pub chosen: &'a [u32],
-    /// `[tables * share / per_group, 64 * words]`, zeros at first.
-    pub y: &'a mut [f32],
+    /// Bits `[tables * share, words]`; of numbers the sums of groups, `[tables * share / per_group, words]`, zeros at first.
+    pub y: &'a mut [Y],
 }
 
-impl Kernel for Forward<'_, u64> {
+/// Reads the inputs of a node in a word.
+#[inline(always)]
+fn read(x: &[u64], words: usize, chosen: &[u32], word: usize) -> [u64; MAX_FAN_IN] {
+    let mut inputs = [0; MAX_FAN_IN];
+    inputs.iter_mut().zip(chosen).for_each(|(input, &row)| *input = x[row as usize * words + word]);
+    inputs
+}
+
+impl Kernel for Forward<'_, u64, u64> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Shape { relaxation, words, share, .. } = self.shape;
+        let (k, n) = (relaxation.fan_in(), relaxation.parameters());
+        let (mut scratch, mut values) = (relaxation.corner_scratch(), [0.0; MAX_ENTRIES]);
+        for (table, theta) in self.theta.chunks_exact(n).enumerate() {
+            let noise = self.shape.table_noise(self.first + table);
+            let hard = match relaxation.least_number().filter(|_| noise.is_none()) {
+                Some(least) => kernel::harden::<L>(theta, least),
+                None => {
+                    relaxation.prepare(theta, noise, &mut scratch.z);
+                    relaxation.values(&mut scratch, &mut values);
+                    kernel::harden::<L>(&values[..1 << k], relaxation.least())
+                }
+            };
+            for node in table * share..(table + 1) * share {
+                for word in 0..words {
+                    let inputs = read(self.x, words, &self.chosen[node * k..][..k], word);
+                    self.y[node * words + word] = L::lookup(&hard, &inputs[..k]);
+                }
+            }
+        }
+    }
+}
+
+impl Kernel for Forward<'_, u64, Row> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
-        let (mut scratch, mut corners) = (relaxation.scratch(), Corners::new(k));
+        let (mut scratch, mut values) = (relaxation.corner_scratch(), [0.0; MAX_ENTRIES]);
         for (table, theta) in self.theta.chunks_exact(n).enumerate() {
-            let noise = self.shape.table_noise(self.first + table);
-            let hard = match relaxation.sign(theta).filter(|_| self.shape.hard && noise.is_none()) {
-                Some(hard) => hard,
-                None => {
-                    relaxation.prepare(theta, noise, &mut scratch.z);
-                    relaxation.corners(&mut scratch, false, &mut corners);
-                    kernel::harden(&corners.value[..1 << k], |p| relaxation.is_one(p))
-                }
-            };
+            relaxation.prepare(theta, self.shape.table_noise(self.first + table), &mut scratch.z);
+            relaxation.values(&mut scratch, &mut values);
             for node in table * share..(table + 1) * share {
-                let y = &mut self.y[node / per_group * words * LANES..][..words * LANES];
-                for (word, y) in y.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                    let mut inputs = [0; MAX_FAN_IN];
-                    for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
-                        *input = self.x[row as usize * words + word];
-                    }
-                    if self.shape.hard {
-                        L::add_bits(kernel::lookup(&hard, &inputs[..k]), y);
-                    } else {
-                        let value = L::select(&corners.value, k, &L::addresses(&inputs[..k]));
-                        y.iter_mut().zip(value).for_each(|(y, value)| *y += value);
-                    }
+                for word in 0..words {
+                    let inputs = read(self.x, words, &self.chosen[node * k..][..k], word);
+                    let value = L::select(&values[..1 << k], &L::addresses(&inputs[..k]));
+                    let y = &mut self.y[node / per_group * words + word];
+                    y.iter_mut().zip(value).for_each(|(y, value)| *y += value);
                 }
             }
         }
@@ -194,8 +167,19 @@ pub struct Backward<'a, X> {
     pub d_theta: &'a mut [f32],
     /// Gradient of the scores; empty for fixed wiring.
     pub d_scores: &'a mut [f32],
-    /// Gradient of the slots, `[tables * share, k, 64 * words]`; empty where nothing below is trained.
-    pub d_slots: &'a mut [f32],
+    /// What the rows below gather their gradients from.
+    pub trace: Trace<'a>,
+}
+
+/// What a layer leaves for the gradients of the rows below; empty where nothing below is trained.
+#[derive(Default)]
+pub struct Trace<'a> {
+    /// Where inputs are bits: slopes of each table, `[tables, k, entries]`.
+    pub slopes: &'a mut [f32],
+    /// Where inputs are bits: addresses, `[tables * share, words]`.
+    pub at: &'a mut [At],
+    /// Where inputs are numbers: the gradient of each slot, `[tables * share, k, words]`.
+    pub slots: &'a mut [Row],
 }
 
 impl Kernel for Backward<'_, u64> {
@@ -203,46 +187,52 @@ impl Kernel for Backward<'_, u64> {
     fn run<L: Lanes>(mut self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n, entries) = (relaxation.fan_in(), relaxation.parameters(), 1 << relaxation.fan_in());
-        let (learns, below) = (!self.d_scores.is_empty(), !self.d_slots.is_empty());
+        let (learns, below) = (!self.d_scores.is_empty(), !self.trace.at.is_empty());
+        let prepares = learns || below || relaxation.gradient_needs_z() || !self.shape.penalty.is_none();
         self.d_theta.fill(0.0);
         self.d_scores.fill(0.0);
-        let (mut scratch, mut corners) = (relaxation.scratch(), Corners::new(k));
+        let along = relaxation.slope_entries();
+        let (mut scratch, mut own) = (relaxation.corner_scratch(), vec![0.0; k * along]);
+        let mut d_value: [Entries; 4] = [[0.0; MAX_ENTRIES]; 4];
         for (table, d_theta) in std::mem::take(&mut self.d_theta).chunks_exact_mut(n).enumerate() {
             let theta = &self.theta[table * n..][..n];
             let noise = self.shape.table_noise(self.first + table);
-            relaxation.prepare(theta, noise, &mut scratch.z);
-            if learns || below {
-                relaxation.corners(&mut scratch, true, &mut corners);
+            if prepares {
+                relaxation.prepare(theta, noise, &mut scratch.z);
             }
-            let mut d_value = [0.0; MAX_ENTRIES];
+            if below {
+                relaxation.slopes(&mut scratch, &mut self.trace.slopes[table * k * along..][..k * along]);
+            }
+            if learns {
+                relaxation.slopes(&mut scratch, &mut own);
+            }
+            // Four sums of each entry: additions to one would wait for each other.
+            d_value.iter_mut().for_each(|d| d[..entries].fill(0.0));
             for node in table * share..(table + 1) * share {
                 for word in 0..words {
                     let grad = &self.grad[(self.first * share + node) / per_group * words + word];
-                    let mut inputs = [0; MAX_FAN_IN];
-                    for (input, &row) in inputs.iter_mut().zip(&self.chosen[node * k..][..k]) {
-                        *input = self.x[row as usize * words + word];
-                    }
+                    let inputs = read(self.x, words, &self.chosen[node * k..][..k], word);
                     let at = L::addresses(&inputs[..k]);
-                    for (&a, g) in at.iter().zip(grad) {
-                        d_value[a as usize] += g;
+                    for (at, g) in at.as_chunks::<4>().0.iter().zip(grad.as_chunks::<4>().0) {
+                        (0..4).for_each(|i| d_value[i][usize::from(at[i])] += g[i]);
                     }
-                    if !learns && !below {
-                        continue;
+                    if below {
+                        self.trace.at[node * words + word] = at;
                     }
-                    for (j, slopes) in corners.slopes.iter().enumerate() {
-                        let slot = node * k + j;
-                        let mut d_slot = L::select(slopes, k, &at);
-                        d_slot.iter_mut().zip(grad).for_each(|(d, g)| *d *= g);
-                        if below {
-                            self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(&d_slot);
-                        }
-                        if learns {
-                            self.learn(slot, word, &d_slot);
+                    if learns {
+                        for (j, slopes) in own.chunks_exact(along).enumerate() {
+                            let mut d_slot = L::select(slopes, &relaxation.slope_at(&at, j));
+                            d_slot.iter_mut().zip(grad).for_each(|(d, g)| *d *= g);
+                            self.learn(node * k + j, word, &d_slot);
                         }
                     }
                 }
             }
-            relaxation.take_back(&d_value[..entries], &mut scratch);
+            let [a, b, c, d] = &mut d_value;
+            for (a, (b, (c, d))) in a[..entries].iter_mut().zip(b.iter().zip(c.iter().zip(&*d))) {
+                *a = (*a + b) + (c + d);
+            }
+            relaxation.take_back(&a[..entries], &mut scratch);
             self.shape.penalty.add(relaxation, &scratch.z, &mut scratch.dz);
             relaxation.finish(theta, noise, &scratch.z, &scratch.dz, d_theta);
         }

@@ -191,7 +191,8 @@ impl<'a> Run<'a> {
             if stopped() {
                 return Ok(false);
             }
-            let batch_loss = self.step(samples, variations).map_err(internal)?;
+            // On one of rayon's own threads, so that no call inside wakes another and waits for it.
+            let batch_loss = rayon::scope(|_| self.step(samples, variations)).map_err(internal)?;
             if !batch_loss.is_finite() {
                 return Err(diverged(number + 1, i + 1));
             }
@@ -239,13 +240,13 @@ impl<'a> Run<'a> {
     fn step(&mut self, samples: &[u32], variations: Option<&[Variation]>) -> candle_core::Result<f32> {
         let bits = self.bits(samples, variations)?;
         let labels: Vec<u32> = samples.iter().map(|&s| u32::from(self.data.train.y[s as usize])).collect();
-        let soft = self.data.soft.as_ref().filter(|_| self.config.loss.distill > 0.0).map(|soft| {
+        let soft: Option<Vec<f32>> = self.data.soft.as_ref().filter(|_| self.config.loss.distill > 0.0).map(|soft| {
             let classes = self.data.classes;
             samples.iter().flat_map(|&s| &soft[s as usize * classes..][..classes]).copied().collect()
         });
         let done = self.progress.step as f64 / (self.config.epochs * self.steps_per_epoch()) as f64;
         let sums = self.network.sums(&bits, self.progress.step)?;
-        let loss = self.network.head().loss(&sums, &labels, soft, &self.config.loss, done)?;
+        let loss = self.network.head().loss(&sums, &labels, soft.as_deref(), &self.config.loss, done)?;
         let gradients = loss.backward()?;
         let rate = self.rate();
         self.progress.step += 1;

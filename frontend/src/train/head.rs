@@ -1,8 +1,9 @@
 //! The head: from sums of groups to logits, and what is frozen of it.
 
-use candle_core::{D, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::config::{self, HeadKind, Loss};
+use super::loss::CrossEntropy;
 use super::optim::Parameter;
 use super::tensors;
 
@@ -48,35 +49,25 @@ impl Head {
         &self,
         sums: &Tensor,
         labels: &[u32],
-        soft: Option<Vec<f32>>,
+        soft: Option<&[f32]>,
         config: &Loss,
         progress: f64,
     ) -> Result<Tensor> {
         let n = labels.len();
-        let sums = sums.narrow(1, 0, n)?;
         if self.kind == HeadKind::Count {
             let scale = (self.classes - 1) as f64 / self.nodes as f64;
             let targets: Vec<f32> = labels.iter().map(|&y| y as f32).collect();
-            return ((sums * scale)? - Tensor::from_vec(targets, (1, n), &Device::Cpu)?)?.sqr()?.mean_all();
+            let counts = (sums.narrow(1, 0, n)? * scale)?;
+            return (counts - Tensor::from_vec(targets, (1, n), &Device::Cpu)?)?.sqr()?.mean_all();
         }
         let scores = match &self.weights {
-            Some(weights) => weights.var.tanh()?.matmul(&sums)?,
-            None => sums,
+            Some(weights) => weights.var.tanh()?.matmul(sums)?,
+            None => sums.clone(),
         };
         let [first, last] = self.temperature;
         let temperature = first * (last / first).powf(progress);
-        let logits = scores.t()?.affine(1.0 / temperature, 0.0)?;
-        let labels = Tensor::from_slice(labels, n, &Device::Cpu)?;
-        if config.smoothing == 0.0 && soft.is_none() {
-            return candle_nn::loss::cross_entropy(&logits, &labels);
-        }
-        let log = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-        let of_label = log.gather(&labels.unsqueeze(1)?, 1)?.mean_all()?;
-        let hard = ((of_label * (1.0 - config.smoothing))? + (log.mean_all()? * config.smoothing)?)?.neg()?;
-        let Some(soft) = soft else { return Ok(hard) };
-        let soft = Tensor::from_vec(soft, (n, self.classes), &Device::Cpu)?;
-        let taught = ((log * soft)?.sum_all()? * (-1.0 / n as f64))?;
-        (hard * (1.0 - config.distill))? + (taught * config.distill)?
+        let soft = soft.map(|soft| (soft, config.distill));
+        scores.apply_op1(CrossEntropy::new(labels, self.classes, config.smoothing, soft, temperature))
     }
 
     /// The real weights, where there are any.
@@ -111,8 +102,10 @@ mod tests {
 
     #[test]
     fn losses_are_those_of_their_definition() {
-        let rows = [[1f32, 4.0, 0.0], [2.0, 2.0, 3.0], [0.0, 1.0, 9.0]];
-        let sums = Tensor::new(&rows, &Device::Cpu).unwrap(); // two samples and a lane of nothing
+        // Two samples, and lanes of nothing.
+        let rows = [[1f32, 4.0], [2.0, 2.0], [0.0, 1.0]];
+        let padded = rows.map(|row| std::array::from_fn(|i| row.get(i).copied().unwrap_or(i as f32)));
+        let sums = Tensor::new(&padded as &[[f32; 64]; 3], &Device::Cpu).unwrap();
         let soft = vec![0.2f32, 0.5, 0.3, 0.1, 0.1, 0.8];
         let config = Loss { smoothing: 0.1, distill: 0.4 };
         let labels = [1u32, 2];
@@ -126,11 +119,11 @@ mod tests {
             let taught: f64 = (0..3).map(|c| f64::from(soft[i * 3 + c]) * log(c)).sum();
             full -= (0.6 * hard + 0.4 * taught) / 2.0;
         }
-        let found = |soft, config: &Loss| -> f64 {
+        let found = |soft: Option<&[f32]>, config: &Loss| -> f64 {
             head(HeadKind::Sum).loss(&sums, &labels, soft, config, 0.5).unwrap().to_scalar::<f32>().unwrap().into()
         };
         assert!((found(None, &Loss::default()) - plain).abs() < 1e-5);
-        assert!((found(Some(soft), &config) - full).abs() < 1e-5);
+        assert!((found(Some(&soft), &config) - full).abs() < 1e-5);
         // Regression: counts 6 and 12 of 12 stand for 1 and 2.
         let sums = Tensor::new(&[[6f32, 12.0, 3.0]], &Device::Cpu).unwrap();
         let squares = head(HeadKind::Count).loss(&sums, &[1, 0], None, &Loss::default(), 0.0).unwrap();

@@ -3,6 +3,10 @@
 //! A node of fan-in `k ≤ 8` is a table of `2^k` values; input `j` is bit `j` of the address `a`.
 //! Bits travel as words: bit `i` of a word is sample `i` of the block.
 
+use super::simd::Lanes;
+
+/// The least number above zero.
+pub const ABOVE_ZERO: f32 = f32::from_bits(1);
 /// Samples in a word.
 pub const LANES: usize = 64;
 /// Largest fan-in the trainer knows.
@@ -15,6 +19,8 @@ pub type Entries = [f32; MAX_ENTRIES];
 pub type Hard = [u64; MAX_ENTRIES / 64];
 /// One number for each sample of a block.
 pub type Row = [f32; LANES];
+/// The address that each sample of a block selects.
+pub type At = [u8; LANES];
 
 /// Words of the hard table of a node.
 pub fn words(fan_in: usize) -> usize {
@@ -47,17 +53,25 @@ pub fn exceeds<T: PartialOrd>(column: &[T; LANES], threshold: &T) -> u64 {
     word
 }
 
-/// The hard table of a node: bit `a` says whether entry `a` is a one.
+/// The hard table of a node: bit `a` says whether entry `a` is at least `least`.
 #[inline(always)]
-pub fn harden(table: &[f32], one: impl Fn(f32) -> bool) -> Hard {
+pub fn harden<L: Lanes>(table: &[f32], least: f32) -> Hard {
     let mut hard = [0; MAX_ENTRIES / 64];
-    for (word, entries) in hard.iter_mut().zip(table.chunks(64)) {
-        *word = entries.iter().rev().fold(0, |word, &l| word << 1 | u64::from(one(l)));
+    for (word, entries) in hard.iter_mut().zip(table.chunks(LANES)) {
+        let mut row = [f32::NEG_INFINITY; LANES];
+        *word = L::at_least(
+            entries.try_into().unwrap_or_else(|_| {
+                row[..entries.len()].copy_from_slice(entries);
+                &row
+            }),
+            least,
+        );
     }
     hard
 }
 
-/// Reads a hard table for 64 samples at once: a tree of multiplexers over words, input 0 at the leaves.
+/// Reads a hard table for 64 samples at once: a tree of multiplexers over words, the last input at the leaves, so that
+/// neighbours in a vector choose by the same input.
 #[inline(always)]
 pub fn lookup(table: &[u64], inputs: &[u64]) -> u64 {
     #[inline(always)]
@@ -67,10 +81,11 @@ pub fn lookup(table: &[u64], inputs: &[u64]) -> u64 {
         for (a, leaf) in level.iter_mut().enumerate().take(width) {
             *leaf = (table >> a & 1).wrapping_neg();
         }
-        for x in inputs {
+        for x in inputs.iter().rev() {
             width /= 2;
-            for a in 0..width {
-                level[a] = level[2 * a] & !x | level[2 * a + 1] & x;
+            let (low, high) = level.split_at_mut(width);
+            for (low, high) in low.iter_mut().zip(high) {
+                *low = *low & !x | *high & x;
             }
         }
         level[0]
@@ -114,17 +129,23 @@ fn smooth(z: &mut [f32], axes: usize, p: f32) {
     }
 }
 
-/// For each input `j` and address `a`, the slope of the table's multilinear extension along input `j` at `a`'s shrunk point:
-/// `f(x_j = 1) - f(x_j = 0)`, the derivative of a multilinear function as a difference. With `p = ¾` half of it is the
-/// extended finite difference of DWN (Bacellar et al., 2024) in closed form. `out` has one entry for each input.
+/// The addresses without bit `j`.
 #[inline(always)]
-pub fn slopes(table: &[f32], p: f32, out: &mut [Entries]) {
+pub fn without(at: &At, j: usize) -> At {
+    let below = (1u8 << j) - 1;
+    std::array::from_fn(|i| at[i] & below | at[i] >> 1 & !below)
+}
+
+/// For each input `j` the slope of the table's multilinear extension along it, at the shrunk points of the addresses without
+/// bit `j`: `f(x_j = 1) - f(x_j = 0)`, the derivative of a multilinear function as a difference. With `p = ¾` half of it is
+/// the extended finite difference of DWN (Bacellar et al., 2024) in closed form. `out` is `[inputs, 2^(inputs - 1)]`.
+#[inline(always)]
+pub fn slopes(table: &[f32], p: f32, out: &mut [f32]) {
     #[inline(always)]
     fn slope<const STRIDE: usize>(z: &[f32], scale: f32, out: &mut [f32]) {
-        for (z, out) in z.chunks_exact(2 * STRIDE).zip(out.chunks_exact_mut(2 * STRIDE)) {
+        for (z, out) in z.chunks_exact(2 * STRIDE).zip(out.chunks_exact_mut(STRIDE)) {
             for i in 0..STRIDE {
-                let slope = scale * (z[STRIDE + i] - z[i]);
-                (out[i], out[STRIDE + i]) = (slope, slope);
+                out[i] = scale * (z[STRIDE + i] - z[i]);
             }
         }
     }
@@ -132,11 +153,11 @@ pub fn slopes(table: &[f32], p: f32, out: &mut [Entries]) {
     let z = &mut z[..table.len()];
     z.copy_from_slice(table);
     if p < 1.0 {
-        smooth(z, out.len(), p);
+        smooth(z, table.len().trailing_zeros() as usize, p);
     }
     // Smoothing along the axis itself scales its difference by 2p - 1; undo that.
     let scale = 1.0 / (2.0 * p - 1.0);
-    for (j, out) in out.iter_mut().enumerate() {
+    for (j, out) in out.chunks_exact_mut(table.len() / 2).enumerate() {
         match j {
             0 => slope::<1>(z, scale, out),
             1 => slope::<2>(z, scale, out),
@@ -174,7 +195,7 @@ pub fn masked_sums(words: &[u64], row: &Row, fours: &mut [[f32; 4]], out: &mut [
 #[cfg(test)]
 #[allow(clippy::needless_range_loop)] // Indices are those of the formulas.
 mod tests {
-    use super::super::simd::{Lanes, Portable};
+    use super::super::simd::Portable;
     use super::*;
     use crate::rng::{Stream, Use};
 
@@ -184,6 +205,11 @@ mod tests {
 
     fn table(rng: &mut Stream, k: usize) -> Vec<f32> {
         (0..1 << k).map(|_| 2.0 * rng.unit() - 1.0).collect()
+    }
+
+    /// What `slopes` says of input `j` at address `a`.
+    fn at_corner(slopes: &[f32], k: usize, j: usize, a: usize) -> f32 {
+        slopes[(j << (k - 1)) + usize::from(without(&[a as u8; LANES], j)[0])]
     }
 
     /// The multilinear extension of a table at real inputs, from its definition, in double precision.
@@ -199,7 +225,7 @@ mod tests {
         let mut rng = Stream::new(1, Use::Init, 0);
         for k in 1..=MAX_FAN_IN {
             let (inputs, table) = (words(&mut rng, k), table(&mut rng, k));
-            let (at, hard) = (Portable::addresses(&inputs), harden(&table, |l| l > 0.0));
+            let (at, hard) = (Portable::addresses(&inputs), harden::<Portable>(&table, ABOVE_ZERO));
             let y = lookup(&hard, &inputs);
             for i in 0..LANES {
                 let a = inputs.iter().enumerate().fold(0, |a, (j, w)| a | (w >> i & 1) << j);
@@ -207,8 +233,8 @@ mod tests {
                 assert_eq!(y >> i & 1, u64::from(table[a as usize] > 0.0));
             }
         }
-        let hard = harden(&[0.0, -0.0, f32::MIN_POSITIVE, -1.0], |l| l > 0.0);
-        assert_eq!(hard[0], 0b0100, "only what exceeds zero is a one");
+        let hard = harden::<Portable>(&[0.0, -0.0, f32::MIN_POSITIVE, -1.0, 1e-45], ABOVE_ZERO);
+        assert_eq!(hard[0], 0b10100, "only what exceeds zero is a one");
     }
 
     #[test]
@@ -243,8 +269,8 @@ mod tests {
         let mut rng = Stream::new(4, Use::Init, 0);
         for (k, p) in [(1, 0.75), (2, 1.0), (3, 0.6), (4, 0.75), (5, 0.9), (6, 1.0), (6, 0.75), (7, 0.75), (8, 0.75)] {
             let table = table(&mut rng, k);
-            let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
-            slopes(&table, p, &mut out[..k]);
+            let mut out = vec![0.0; k << (k - 1)];
+            slopes(&table, p, &mut out);
             for a in 0..1usize << k {
                 let p = f64::from(p);
                 let x: Vec<f64> = (0..k).map(|j| if a >> j & 1 == 1 { p } else { 1.0 - p }).collect();
@@ -256,7 +282,7 @@ mod tests {
                     };
                     let h = 0.125;
                     let expected = (at(x[j] + h) - at(x[j] - h)) / (2.0 * h);
-                    let error = (f64::from(out[j][a]) - expected).abs();
+                    let error = (f64::from(at_corner(&out, k, j, a)) - expected).abs();
                     assert!(error < 1e-5 / (2.0 * p - 1.0), "k {k}, p {p}, address {a}, input {j}: off by {error}");
                 }
             }
@@ -270,10 +296,10 @@ mod tests {
         let mut rng = Stream::new(5, Use::Init, 0);
         for k in 1..=MAX_FAN_IN {
             let table = table(&mut rng, k);
-            let mut out = [[0.0; MAX_ENTRIES]; MAX_FAN_IN];
-            slopes(&table, 0.75, &mut out[..k]);
+            let mut out = vec![0.0; k << (k - 1)];
+            slopes(&table, 0.75, &mut out);
             let alpha = 0.5 * 0.75f64.powi(k as i32 - 1);
-            for (j, out) in out[..k].iter().enumerate() {
+            for j in 0..k {
                 for a in 0..1usize << k {
                     let term = |(c, &l): (usize, &f32)| {
                         let distance = ((a ^ c) & !(1 << j)).count_ones();
@@ -281,7 +307,8 @@ mod tests {
                         sign * f64::from(l) * (1.0f64 / 3.0).powi(distance as i32)
                     };
                     let expected = alpha * table.iter().enumerate().map(term).sum::<f64>();
-                    assert!((0.5 * f64::from(out[a]) - expected).abs() < 5e-6, "k {k}, address {a}, input {j}");
+                    let found = 0.5 * f64::from(at_corner(&out, k, j, a));
+                    assert!((found - expected).abs() < 5e-6, "k {k}, address {a}, input {j}");
                 }
             }
         }

@@ -7,25 +7,28 @@
 //!
 //! With hard sampling (the default) the forward pass computes the very bits that the frozen network computes, so nothing is
 //! lost by freezing. Gradients come from the nodes' relaxation ([`relax`]). Parameters, the graph and the loss are
-//! Candle's; the layer ([`node`]) is a custom operation over bit-packed samples, with its backward pass written by hand.
+//! Candle's; layers in a row ([`chain`]) are a custom operation over bit-packed samples, with its backward pass written by hand.
 //!
 //! [`train`] is the way in, [`Config`] says what can be chosen, [`predict()`] is the trainer's own evaluation of a model.
 
 mod area;
 mod augment;
 mod batch;
+mod chain;
 mod checkpoint;
 mod chunk;
 pub mod config;
 mod encoder;
 mod fit;
 mod freeze;
+mod gather;
 mod head;
 mod kernel;
+mod layer;
 mod learned;
+mod loss;
 mod math;
 mod network;
-mod node;
 mod optim;
 mod pack;
 mod pool;

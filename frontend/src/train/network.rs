@@ -1,15 +1,16 @@
 //! The network in training: encoder, blocks of layers with their parameters, and the head.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use blc_ir::diag::{Diagnostic, Result};
 use candle_core::{DType, Device, Tensor};
 
 use super::area::Penalty;
+use super::chain::Chain;
 use super::config::{self, Config, HeadKind, LayerKind, Residual};
 use super::head::Head;
 use super::kernel::{LANES, MAX_FAN_IN};
-use super::node::LutLayer;
+use super::layer::LutLayer;
 use super::optim::Parameter;
 use super::pool::Pool;
 use super::relax::Relaxation;
@@ -30,15 +31,48 @@ pub struct Network {
     noise: Option<u64>,
 }
 
-/// What a layer of the configuration became: stages one after the other, and a way past them.
+/// What layers of the configuration became: stages one after the other, and a way past them.
 struct Block {
     stages: Vec<Stage>,
     residual: Residual,
 }
 
 enum Stage {
-    Luts(Arc<LutLayer>),
+    Luts(Arc<Chain>),
     Pool(Arc<Pool>),
+}
+
+/// A block being built: layers that nothing comes between become one chain in the end.
+struct Draft {
+    pieces: Vec<Piece>,
+    residual: Residual,
+}
+
+enum Piece {
+    Luts(Box<LutLayer>),
+    Pool(Arc<Pool>),
+}
+
+impl Draft {
+    fn finish(self) -> Block {
+        let (mut stages, mut row) = (Vec::new(), Vec::new());
+        let chain = |row: &mut Vec<LutLayer>, stages: &mut Vec<Stage>| {
+            if !row.is_empty() {
+                stages.push(Stage::Luts(Arc::new(Chain::new(std::mem::take(row)))));
+            }
+        };
+        for piece in self.pieces {
+            match piece {
+                Piece::Luts(layer) => row.push(*layer),
+                Piece::Pool(pool) => {
+                    chain(&mut row, &mut stages);
+                    stages.push(Stage::Pool(pool));
+                }
+            }
+        }
+        chain(&mut row, &mut stages);
+        Block { stages, residual: self.residual }
+    }
 }
 
 /// The present state of a network, as freezing and predicting need it.
@@ -71,7 +105,7 @@ pub enum Step {
     },
 }
 
-/// Adds stages to blocks, keeping what comes after them in mind.
+/// Makes pieces, keeping what comes after them in mind.
 struct Builder<'a> {
     config: &'a Config,
     field: Field,
@@ -85,9 +119,9 @@ impl Network {
     pub fn new(config: &Config, input: Field, classes: usize) -> Result<Self> {
         let groups = if config.head.kind == HeadKind::Count { 1 } else { classes };
         let mut builder = Builder { config, field: input, luts: 0 };
-        let mut blocks = Vec::new();
+        let mut drafts: Vec<Draft> = Vec::new();
         for (i, layer) in config.layers.iter().enumerate() {
-            blocks.push(builder.block(i, layer)?);
+            drafts.push(builder.block(i, layer)?);
         }
         let width = builder.field.width;
         if !width.is_multiple_of(groups) {
@@ -95,19 +129,30 @@ impl Network {
             return Err(d.help(format!("take {}", width.next_multiple_of(groups))).into());
         }
         if config.head.kind == HeadKind::Tree {
-            blocks.push(builder.tree(groups)?);
+            drafts.push(builder.tree(groups)?);
         }
         let width = builder.field.width;
         let per_group = width / groups;
-        let fused = match blocks.last_mut() {
-            Some(Block { stages, residual: Residual::None }) => match stages.last_mut() {
-                Some(Stage::Luts(layer)) if layer.share == 1 => {
-                    Arc::get_mut(layer).map(|layer| layer.per_group = per_group).is_some()
+        let fused = match drafts.last_mut() {
+            Some(Draft { pieces, residual: Residual::None }) => match pieces.last_mut() {
+                Some(Piece::Luts(layer)) if layer.share == 1 => {
+                    layer.per_group = per_group;
+                    true
                 }
                 _ => false,
             },
             _ => false,
         };
+        let mut joined: Vec<Draft> = Vec::new();
+        for draft in drafts {
+            match joined.last_mut() {
+                Some(last) if [last.residual, draft.residual] == [Residual::None; 2] => {
+                    last.pieces.extend(draft.pieces)
+                }
+                _ => joined.push(draft),
+            }
+        }
+        let blocks = joined.into_iter().map(Draft::finish).collect();
         let head = Head::new(&config.head, width, groups, classes).map_err(internal)?;
         let noise = config.node.sampling.is_gumbel().then_some(config.seed);
         Ok(Self { blocks, head, fused, noise })
@@ -122,7 +167,7 @@ impl Network {
             let past = if plain { None } else { Some(unpacked(&x)?) };
             for (s, stage) in block.stages.iter().enumerate() {
                 x = match stage {
-                    Stage::Luts(layer) => layer.apply(&x, self.noise.map(|seed| Noise::new(seed, step).of(b).of(s)))?,
+                    Stage::Luts(chain) => chain.apply(&x, self.noise.map(|seed| Noise::new(seed, step).of(b).of(s)))?,
                     Stage::Pool(pool) => unpacked(&x)?.apply_op1(Pool::op(pool))?,
                 };
             }
@@ -144,10 +189,10 @@ impl Network {
         &self.head
     }
 
-    fn layers(&self) -> impl Iterator<Item = &Arc<LutLayer>> {
-        self.blocks.iter().flat_map(|block| &block.stages).filter_map(|stage| match stage {
-            Stage::Luts(layer) => Some(layer),
-            Stage::Pool(_) => None,
+    fn layers(&self) -> impl Iterator<Item = &LutLayer> {
+        self.blocks.iter().flat_map(|block| &block.stages).flat_map(|stage| match stage {
+            Stage::Luts(chain) => chain.layers.as_slice(),
+            Stage::Pool(_) => &[],
         })
     }
 
@@ -162,24 +207,28 @@ impl Network {
 
     /// Lookup tables, at all places.
     pub fn nodes(&self) -> usize {
-        self.layers().map(|layer| layer.wiring.index.len() / layer.wiring.candidates / layer.wiring.fan_in).sum()
+        self.layers().map(LutLayer::nodes).sum()
     }
 
     /// The present state.
     pub fn snapshot(&self) -> candle_core::Result<Snapshot> {
-        let step = |stage: &Stage| -> candle_core::Result<Step> {
-            Ok(match stage {
-                Stage::Pool(pool) => Step::Pool { index: pool.index.clone(), window: pool.window },
-                Stage::Luts(layer) => Step::Luts {
-                    relaxation: layer.relaxation.clone(),
-                    theta: tensors::copy(&layer.tables.var)?,
-                    chosen: layer.chosen()?,
-                    share: layer.share,
-                },
+        let luts = |layer: &LutLayer| {
+            Ok(Step::Luts {
+                relaxation: layer.relaxation.clone(),
+                theta: tensors::copy(&layer.tables.var)?,
+                chosen: layer.chosen()?,
+                share: layer.share,
             })
         };
+        let steps = |stage: &Stage| -> candle_core::Result<Vec<Step>> {
+            match stage {
+                Stage::Pool(pool) => Ok(vec![Step::Pool { index: pool.index.clone(), window: pool.window }]),
+                Stage::Luts(chain) => chain.layers.iter().map(luts).collect(),
+            }
+        };
         let block = |block: &Block| {
-            Ok((block.stages.iter().map(step).collect::<candle_core::Result<Vec<_>>>()?, block.residual))
+            let steps = block.stages.iter().map(steps).collect::<candle_core::Result<Vec<_>>>()?;
+            Ok((steps.into_iter().flatten().collect(), block.residual))
         };
         Ok(Snapshot {
             blocks: self.blocks.iter().map(block).collect::<candle_core::Result<_>>()?,
@@ -206,9 +255,9 @@ fn wrong(what: String) -> Diagnostic {
 }
 
 impl Builder<'_> {
-    fn block(&mut self, i: usize, layer: &config::Layer) -> Result<Block> {
+    fn block(&mut self, i: usize, layer: &config::Layer) -> Result<Draft> {
         let before = self.field.clone();
-        let stages = match layer.kind {
+        let pieces = match layer.kind {
             LayerKind::Dense => vec![self.dense(i, layer)?],
             LayerKind::Conv => self.conv(i, layer)?,
             LayerKind::Pool => vec![self.pool(i, layer)?],
@@ -222,10 +271,10 @@ impl Builder<'_> {
             }
             _ => {}
         }
-        Ok(Block { stages, residual: layer.residual })
+        Ok(Draft { pieces, residual: layer.residual })
     }
 
-    fn dense(&mut self, i: usize, layer: &config::Layer) -> Result<Stage> {
+    fn dense(&mut self, i: usize, layer: &config::Layer) -> Result<Piece> {
         let inputs = self.field.width;
         let candidates = Wiring::candidates(layer, inputs);
         if inputs < layer.fan_in {
@@ -265,7 +314,7 @@ impl Builder<'_> {
         })
     }
 
-    fn conv(&mut self, i: usize, layer: &config::Layer) -> Result<Vec<Stage>> {
+    fn conv(&mut self, i: usize, layer: &config::Layer) -> Result<Vec<Piece>> {
         let out = self.windows(i, layer)?;
         let volume = self.volume(i)?;
         let places = out[0] * out[1];
@@ -287,7 +336,7 @@ impl Builder<'_> {
         Ok(stages)
     }
 
-    fn pool(&mut self, i: usize, layer: &config::Layer) -> Result<Stage> {
+    fn pool(&mut self, i: usize, layer: &config::Layer) -> Result<Piece> {
         let out = self.windows(i, layer)?;
         let volume = self.volume(i)?;
         let window = volume.window(layer);
@@ -298,25 +347,25 @@ impl Builder<'_> {
         let channels = volume.channels;
         let index = volume.pools(layer, out, self.field.width as u32);
         self.field = Volume::fresh(channels, out);
-        Ok(Stage::Pool(Arc::new(Pool { index, window })))
+        Ok(Piece::Pool(Arc::new(Pool { index, window })))
     }
 
     /// Trees that reduce each of the groups to one bit.
-    fn tree(&mut self, groups: usize) -> Result<Block> {
+    fn tree(&mut self, groups: usize) -> Result<Draft> {
         let k = self.config.layers.last().map_or(6, |layer| layer.fan_in).max(2);
         let mut below = self.field.width / groups;
-        let mut stages = Vec::new();
+        let mut pieces = Vec::new();
         while below > 1 {
             let wiring = tree_level(groups, below, k, 1);
             below = below.div_ceil(k);
-            stages.push(self.luts(wiring, groups * below, 1)?);
+            pieces.push(self.luts(wiring, groups * below, 1)?);
         }
         self.field = Field { width: groups, ..Field::default() };
-        Ok(Block { stages, residual: Residual::None })
+        Ok(Draft { pieces, residual: Residual::None })
     }
 
     /// Tables with fresh parameters.
-    fn luts(&mut self, wiring: Wiring, tables: usize, share: usize) -> Result<Stage> {
+    fn luts(&mut self, wiring: Wiring, tables: usize, share: usize) -> Result<Piece> {
         let node = &self.config.node;
         let relaxation = Relaxation::new(node, wiring.fan_in);
         let numbers = relaxation.parameters();
@@ -329,7 +378,6 @@ impl Builder<'_> {
             Parameter::new(&Tensor::from_vec(numbers, shape, &Device::Cpu)?, decays, bounds)
         };
         let layer = LutLayer {
-            slots: Mutex::default(),
             bits_in: self.luts == 0 || node.sampling.is_hard(),
             hard: node.sampling.is_hard(),
             tables: parameter(theta, (tables, numbers), true, relaxation.bounds()).map_err(internal)?,
@@ -342,6 +390,6 @@ impl Builder<'_> {
             stabilize: node.stabilize,
         };
         self.luts += 1;
-        Ok(Stage::Luts(Arc::new(layer)))
+        Ok(Piece::Luts(Box::new(layer)))
     }
 }

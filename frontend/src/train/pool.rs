@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
 
-use super::chunk::gather;
+use super::gather::{Readers, Source, gather};
+use super::kernel::LANES;
 use super::tensors;
 
 /// A pool.
@@ -38,8 +39,8 @@ impl CustomOp1 for Largest {
         let (rows, lanes) = layout.shape().dims2()?;
         let x = tensors::floats(x, layout)?;
         let Pool { index, window } = &*self.pool;
-        if index.iter().any(|&i| i as usize > rows) {
-            bail!("a window reads past the {rows} rows below");
+        if !lanes.is_multiple_of(LANES) || index.iter().any(|&i| i as usize > rows) {
+            bail!("a window reads past the {rows} rows of {lanes} lanes below");
         }
         let places = index.len() / window;
         let (mut y, mut at) = (vec![0f32; places * lanes], vec![0u8; places * lanes]);
@@ -61,14 +62,19 @@ impl CustomOp1 for Largest {
         let Some(at) = self.at.get() else { bail!("backward before forward") };
         let (rows, lanes) = x.dims2()?;
         let Pool { index, window } = &*self.pool;
-        let mut slots = vec![0f32; index.len() * lanes];
+        let words = lanes / LANES;
+        let mut slots = vec![[0f32; LANES]; index.len() * words];
         tensors::with(&grad.contiguous()?, |grad: &[f32]| {
             for (i, (g, &at)) in grad.iter().zip(at).enumerate() {
-                slots[(i / lanes * window + at as usize) * lanes + i % lanes] = *g;
+                let (place, lane) = (i / lanes, i % lanes);
+                slots[(place * window + at as usize) * words + lane / LANES][lane % LANES] = *g;
             }
             Ok(())
         })?;
-        Ok(Some(Tensor::from_vec(gather(index, rows, lanes, &slots), (rows, lanes), &Device::Cpu)?))
+        let (mut readers, mut d_x) = (Readers::default(), vec![0f32; rows * lanes]);
+        readers.sort(index, rows);
+        gather(&readers, Source::Slots(&slots), words, d_x.as_chunks_mut().0);
+        Ok(Some(Tensor::from_vec(d_x, (rows, lanes), &Device::Cpu)?))
     }
 }
 
@@ -78,16 +84,24 @@ mod tests {
 
     use super::*;
 
+    /// Three samples, and lanes of nothing.
+    fn rows(rows: [[f32; 3]; 3]) -> Tensor {
+        let padded = rows.map(|row| std::array::from_fn(|i| row.get(i).copied().unwrap_or(0.0)));
+        Tensor::new(&padded as &[[f32; LANES]; 3], &Device::Cpu).unwrap()
+    }
+
     #[test]
     fn the_largest_gets_the_gradient() {
-        let x = Var::new(&[[0f32, 1.0, 0.25], [0.0, 1.0, 0.5], [1.0, 0.0, 0.75]], &Device::Cpu).unwrap();
+        let x = Var::from_tensor(&rows([[0.0, 1.0, 0.25], [0.0, 1.0, 0.5], [1.0, 0.0, 0.75]])).unwrap();
         let pool = Arc::new(Pool { index: vec![0, 1, 1, 2, 2, 3], window: 2 });
         let y = x.apply_op1(Pool::op(&pool)).unwrap();
-        assert_eq!(y.to_vec2::<f32>().unwrap(), [[0.0, 1.0, 0.5], [1.0, 1.0, 0.75], [1.0, 0.0, 0.75]]);
-        let weights = Tensor::new(&[[1f32, 2.0, 4.0], [8.0, 16.0, 32.0], [64.0, 128.0, 256.0]], &Device::Cpu).unwrap();
+        let same = |found: &Tensor, expected| {
+            assert_eq!(found.to_vec2::<f32>().unwrap(), rows(expected).to_vec2::<f32>().unwrap());
+        };
+        same(&y, [[0.0, 1.0, 0.5], [1.0, 1.0, 0.75], [1.0, 0.0, 0.75]]);
+        let weights = rows([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0], [64.0, 128.0, 256.0]]);
         let d = (y * weights).unwrap().sum_all().unwrap().backward().unwrap();
-        let d = d.get(&x).unwrap().to_vec2::<f32>().unwrap();
         // Where all are 0 it goes to the first.
-        assert_eq!(d, [[1.0, 2.0, 0.0], [0.0, 16.0, 4.0], [72.0, 128.0, 288.0]]);
+        same(d.get(&x).unwrap(), [[1.0, 2.0, 0.0], [0.0, 16.0, 4.0], [72.0, 128.0, 288.0]]);
     }
 }

@@ -11,6 +11,7 @@ use super::kernel::{self, LANES, MAX_FAN_IN, Row};
 use super::network::{Snapshot, Step};
 use super::pack::{Code, Packer};
 use super::relax::Relaxation;
+use super::rows::NOTHING;
 use super::simd::{Kernel, Lanes, Portable, widest};
 use crate::codes;
 use crate::data::Features;
@@ -154,7 +155,7 @@ impl Kernel for Hard<'_> {
         for ((table, rows), y) in tables.zip(self.layer.connections.chunks_exact(k)).zip(self.y) {
             let mut inputs = [0; MAX_FAN_IN];
             inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
-            *y = kernel::lookup(table, &inputs[..k]);
+            *y = L::lookup(table, &inputs[..k]);
         }
     }
 }
@@ -237,8 +238,8 @@ impl Kernel for Relaxed<'_> {
         for ((theta, nodes), y) in tables.zip(self.y.chunks_exact_mut(share)) {
             relaxation.prepare(theta, None, &mut scratch.z);
             for (rows, y) in nodes.chunks_exact(k).zip(y) {
-                let mut inputs = [[0.0; LANES]; MAX_FAN_IN];
-                inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = self.x[row as usize]);
+                let mut inputs = [&NOTHING; MAX_FAN_IN];
+                inputs.iter_mut().zip(rows).for_each(|(input, &row)| *input = &self.x[row as usize]);
                 *y = relaxation.forward(&scratch.z, &inputs[..k], None, &mut scratch.rows);
             }
         }

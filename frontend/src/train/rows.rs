@@ -3,7 +3,7 @@
 use super::chunk::{Backward, Forward, Shape};
 use super::kernel::{LANES, MAX_FAN_IN, Row};
 use super::math::{dot, sum};
-use super::simd::{Kernel, Lanes};
+use super::simd::{Kernel, Lanes, fetch};
 
 impl Shape<'_> {
     /// Noise of a node's samples in a word.
@@ -14,31 +14,46 @@ impl Shape<'_> {
     }
 }
 
+/// The row past the last.
+pub static NOTHING: Row = [0.0; LANES];
+
+/// Nodes before its turn memory is asked for the inputs of one.
+const AHEAD: usize = 3;
+
 /// A row in a word; the row past the last is zeros.
 #[inline(always)]
-fn at(x: &[Row], words: usize, row: u32, word: usize) -> Row {
-    x.get(row as usize * words + word).copied().unwrap_or([0.0; LANES])
+fn at(x: &[Row], words: usize, row: u32, word: usize) -> &Row {
+    x.get(row as usize * words + word).unwrap_or(&NOTHING)
 }
 
-/// Reads the inputs of a node in a word.
+/// The inputs of a node in a word.
 #[inline(always)]
-fn read(inputs: &mut [Row], x: &[Row], words: usize, chosen: &[u32], word: usize) {
-    for (input, &row) in inputs.iter_mut().zip(chosen) {
-        *input = at(x, words, row, word);
+fn read<'a>(x: &'a [Row], words: usize, chosen: &[u32], word: usize) -> [&'a Row; MAX_FAN_IN] {
+    let mut inputs = [&NOTHING; MAX_FAN_IN];
+    inputs.iter_mut().zip(chosen).for_each(|(input, &row)| *input = at(x, words, row, word));
+    inputs
+}
+
+/// Asks for the inputs of a later node.
+#[inline(always)]
+fn ahead(x: &[Row], words: usize, chosen: &[u32], node: usize, k: usize) {
+    for &row in chosen.get((node + AHEAD) * k..).unwrap_or_default().iter().take(k) {
+        fetch(x.get(row as usize * words..).unwrap_or_default().get(..words).unwrap_or_default().as_flattened());
     }
 }
 
-impl Kernel for Forward<'_, Row> {
+impl Kernel for Forward<'_, Row, Row> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
-        let (mut scratch, mut x) = (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN]);
+        let mut scratch = relaxation.scratch();
         for (table, theta) in self.theta.chunks_exact(n).enumerate() {
             relaxation.prepare(theta, self.shape.table_noise(self.first + table), &mut scratch.z);
             for node in table * share..(table + 1) * share {
+                ahead(self.x, words, self.chosen, node, k);
                 for word in 0..words {
-                    read(&mut x, self.x, words, &self.chosen[node * k..][..k], word);
+                    let x = read(self.x, words, &self.chosen[node * k..][..k], word);
                     let p = if relaxation.reads_entry() {
                         let address = |i: usize| (0..k).fold(0, |a, j| a | usize::from(x[j][i] >= 0.5) << j);
                         std::array::from_fn(|i| scratch.z[address(i)])
@@ -46,12 +61,8 @@ impl Kernel for Forward<'_, Row> {
                         let noise = self.shape.lane_noise(self.first * share + node, word);
                         relaxation.forward(&scratch.z, &x[..k], noise.as_ref(), &mut scratch.rows)
                     };
-                    let y = &mut self.y[(node / per_group * words + word) * LANES..][..LANES];
-                    if self.shape.hard {
-                        y.iter_mut().zip(p).for_each(|(y, p)| *y += f32::from(u8::from(relaxation.is_one(p))));
-                    } else {
-                        y.iter_mut().zip(p).for_each(|(y, p)| *y += p);
-                    }
+                    let y = &mut self.y[node / per_group * words + word];
+                    y.iter_mut().zip(p).for_each(|(y, p)| *y += p);
                 }
             }
         }
@@ -65,28 +76,28 @@ impl Kernel for Backward<'_, Row> {
         let (k, n) = (relaxation.fan_in(), relaxation.parameters());
         self.d_theta.fill(0.0);
         self.d_scores.fill(0.0);
-        let (mut scratch, mut x, mut dx) =
-            (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN], [[0.0; LANES]; MAX_FAN_IN]);
+        let (mut scratch, mut dx) = (relaxation.scratch(), [[0.0; LANES]; MAX_FAN_IN]);
         for (table, (theta, d_theta)) in self.theta.chunks_exact(n).zip(self.d_theta.chunks_exact_mut(n)).enumerate() {
             let noise = self.shape.table_noise(self.first + table);
             relaxation.prepare(theta, noise, &mut scratch.z);
             scratch.dz.fill(0.0);
             for node in table * share..(table + 1) * share {
+                ahead(self.x, words, self.chosen, node, k);
                 for word in 0..words {
                     let grad = &self.grad[(self.first * share + node) / per_group * words + word];
-                    read(&mut x, self.x, words, &self.chosen[node * k..][..k], word);
+                    let x = read(self.x, words, &self.chosen[node * k..][..k], word);
                     let lanes = self.shape.lane_noise(self.first * share + node, word);
                     relaxation.backward(&x[..k], lanes.as_ref(), grad, &mut scratch, &mut dx[..k]);
                     for (j, dx) in dx[..k].iter().enumerate() {
                         let slot = node * k + j;
-                        if !self.d_slots.is_empty() {
-                            self.d_slots[(slot * words + word) * LANES..][..LANES].copy_from_slice(dx);
+                        if !self.trace.slots.is_empty() {
+                            self.trace.slots[slot * words + word] = *dx;
                         }
                         if !self.d_scores.is_empty() {
                             let all = sum(dx);
                             let candidates = self.index[slot * c..].iter().zip(&mut self.d_scores[slot * c..][..c]);
                             for (&row, d) in candidates {
-                                *d += 2.0 * dot(&at(self.x, words, row, word), dx) - all;
+                                *d += 2.0 * dot(at(self.x, words, row, word), dx) - all;
                             }
                         }
                     }

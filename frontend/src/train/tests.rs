@@ -201,20 +201,63 @@ fn resume(data: &Dataset, config: &Config, checkpoint: &Path) -> blc_ir::diag::R
     train(data, config, &mut (), &options)
 }
 
+/// Stops a run at a step, wherever in an epoch that is.
+struct StopAt {
+    steps: usize,
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for StopAt {
+    fn step(&mut self, _: usize, _: f32) {
+        self.steps -= 1;
+        self.stop.store(self.steps == 0, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
-    let (data, config) = (quadrants(6, false), small());
+    let data = quadrants(6, false);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.checkpoint");
-    let whole = run(&data, &config);
-    stop_after(&data, &config, 3, Some(&path));
-    let resumed = resume(&data, &config, &path).unwrap();
-    assert!(bytes(&resumed.model) == bytes(&whole.model));
-    let key = |t: &Trained| {
-        let epoch = |e: &EpochReport| (e.epoch, e.loss.to_bits(), e.soft, e.hard);
-        (t.report.epochs.iter().map(epoch).collect::<Vec<_>>(), t.report.best_epoch, t.report.test_hard, t.report.steps)
-    };
-    assert_eq!(key(&resumed), key(&whole));
+    let (deep, plain) = (small(), Config { augment: Augment::default(), ..small() });
+    let node = |kind, sampling| config::Node { kind, sampling, ..config::Node::default() };
+    let pairs = vec![Layer { nodes: 80, fan_in: 2, ..Layer::default() }; 2];
+    let learned = Encoder { kind: EncoderKind::Learnable, bits: 2, scope: Scope::Global, ..Encoder::default() };
+    let conv = Layer { kind: config::LayerKind::Conv, nodes: 4, fan_in: 2, depth: 2, ..Layer::default() };
+    let all = Augment { shift: 1, mirror: true, affine: 1.0, elastic: 0.5, flip_bits: 0.02, ..Augment::default() };
+    let cases = [
+        deep.clone(),
+        Config {
+            augment: all.clone(),
+            node: node(config::NodeKind::Light, config::Sampling::GumbelHard),
+            ..deep.clone()
+        },
+        Config {
+            augment: all,
+            node: node(config::NodeKind::Difflogic, config::Sampling::GumbelSoft),
+            layers: pairs,
+            ..deep.clone()
+        },
+        Config { encoder: learned, node: node(config::NodeKind::Warp, config::Sampling::Hard), ..deep },
+        Config { layers: vec![conv, Layer { nodes: 40, fan_in: 3, ..Layer::default() }], ..plain },
+    ];
+    // An epoch has sixteen steps: the last of one, the first of one, and one in the middle.
+    for (config, steps) in cases.iter().zip([33, 48, 21, 16, 25]) {
+        let config = Config { epochs: 4, ..config.clone() };
+        let whole = run(&data, &config);
+        let stop = Arc::new(AtomicBool::new(false));
+        let options = RunOptions { checkpoint: Some(path.clone()), stop: Some(stop.clone()), ..RunOptions::default() };
+        let stopped = train(&data, &config, &mut StopAt { steps, stop }, &options).unwrap();
+        assert!(stopped.report.interrupted && stopped.report.steps == steps);
+        let resumed = resume(&data, &config, &path).unwrap();
+        assert!(bytes(&resumed.model) == bytes(&whole.model));
+        let key = |t: &Trained| {
+            let epoch = |e: &EpochReport| (e.epoch, e.loss.to_bits(), e.soft, e.hard);
+            let report = &t.report;
+            (report.epochs.iter().map(epoch).collect::<Vec<_>>(), report.best_epoch, report.test_hard, report.steps)
+        };
+        assert_eq!(key(&resumed), key(&whole));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub mod affine {
     use super::*;
 
     #[inline(always)]
-    pub fn forward(w: &[f32], x: &[Row]) -> Row {
+    pub fn forward(w: &[f32], x: &[&Row]) -> Row {
         let mut u = [w[x.len()]; LANES];
         for (x, w) in x.iter().zip(w) {
             for i in 0..LANES {
@@ -22,7 +22,7 @@ pub mod affine {
     }
 
     #[inline(always)]
-    pub fn backward(w: &[f32], x: &[Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
+    pub fn backward(w: &[f32], x: &[&Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
         for (j, x) in x.iter().enumerate() {
             dw[j] += dot(x, du);
             for i in 0..LANES {
@@ -59,7 +59,7 @@ pub mod polynomial {
     }
 
     #[inline(always)]
-    fn product(m: &[u8], x: &[Row], without: Option<usize>) -> Row {
+    fn product(m: &[u8], x: &[&Row], without: Option<usize>) -> Row {
         let mut p = [1.0; LANES];
         for (j, (&e, x)) in m.iter().zip(x).enumerate() {
             for _ in 0..e - u8::from(without == Some(j)) {
@@ -71,7 +71,7 @@ pub mod polynomial {
         p
     }
 
-    pub fn forward(monomials: &[Vec<u8>], w: &[f32], x: &[Row]) -> Row {
+    pub fn forward(monomials: &[Vec<u8>], w: &[f32], x: &[&Row]) -> Row {
         let mut u = [0.0; LANES];
         for (m, w) in monomials.iter().zip(w) {
             let p = product(m, x, None);
@@ -82,7 +82,7 @@ pub mod polynomial {
         u
     }
 
-    pub fn backward(monomials: &[Vec<u8>], w: &[f32], x: &[Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
+    pub fn backward(monomials: &[Vec<u8>], w: &[f32], x: &[&Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
         for ((m, w), dw) in monomials.iter().zip(w).zip(dw) {
             *dw += dot(&product(m, x, None), du);
             for (j, &e) in m.iter().enumerate().filter(|(_, e)| **e > 0) {
@@ -101,11 +101,11 @@ pub mod neural {
     use super::*;
 
     #[inline(always)]
-    fn hidden(w: &[f32], x: &[Row]) -> Row {
+    fn hidden(w: &[f32], x: &[&Row]) -> Row {
         affine::forward(w, x)
     }
 
-    pub fn forward(units: usize, w: &[f32], x: &[Row]) -> Row {
+    pub fn forward(units: usize, w: &[f32], x: &[&Row]) -> Row {
         let k = x.len();
         let (inner, outer) = w.split_at(units * (k + 1));
         let mut u = affine::forward(&outer[units..], x);
@@ -118,7 +118,7 @@ pub mod neural {
         u
     }
 
-    pub fn backward(units: usize, w: &[f32], x: &[Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
+    pub fn backward(units: usize, w: &[f32], x: &[&Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
         let k = x.len();
         let (inner, outer) = w.split_at(units * (k + 1));
         let (d_inner, d_outer) = dw.split_at_mut(units * (k + 1));
@@ -145,7 +145,7 @@ pub mod fourier {
     const EPSILON: f32 = 1e-8;
 
     #[inline(always)]
-    fn angle(set: usize, phase: f32, x: &[Row]) -> Row {
+    fn angle(set: usize, phase: f32, x: &[&Row]) -> Row {
         let mut angle = [phase; LANES];
         for (_, x) in x.iter().enumerate().filter(|(j, _)| set >> j & 1 == 1) {
             for i in 0..LANES {
@@ -159,7 +159,7 @@ pub mod fourier {
         amplitudes.iter().map(|a| a.abs()).sum::<f32>() + EPSILON
     }
 
-    pub fn forward(w: &[f32], x: &[Row]) -> Row {
+    pub fn forward(w: &[f32], x: &[&Row]) -> Row {
         let sets = 1 << x.len();
         let total = total(&w[..sets]);
         let mut u = [w[2 * sets]; LANES];
@@ -172,7 +172,7 @@ pub mod fourier {
         u
     }
 
-    pub fn backward(w: &[f32], x: &[Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
+    pub fn backward(w: &[f32], x: &[&Row], du: &Row, dw: &mut [f32], dx: &mut [Row]) {
         let sets = 1 << x.len();
         let total = total(&w[..sets]);
         // Σ_S A_S Σ g cos: what changing the total changes.

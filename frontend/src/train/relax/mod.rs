@@ -7,7 +7,7 @@
 //!
 //! Freezing is the same for all of them: the probability at each of the `2^k` corners, thresholded ([`Relaxation::harden`]).
 //! And where the inputs are bits, the corners say everything: a node is then its table of values and of slopes
-//! ([`Relaxation::corners`]), whatever its kind, and one kernel serves them all.
+//! ([`Relaxation::values`], [`Relaxation::slopes`]), whatever its kind, and one kernel serves them all.
 
 pub mod gates;
 pub mod logits;
@@ -16,8 +16,9 @@ pub mod multilinear;
 mod tests;
 
 use super::config::{Node, NodeKind, Sampling, Squash};
-use super::kernel::{self, Entries, LANES, Row};
+use super::kernel::{self, At, Entries, LANES, Row};
 use super::math::{cos, sigmoid, sin};
+use super::simd::Portable;
 use crate::rng::{Noise, Stream};
 
 /// A node's function.
@@ -42,21 +43,6 @@ pub struct Scratch {
     pub dz: Vec<f32>,
     /// Trees of interpolations.
     pub rows: Vec<Row>,
-}
-
-/// A node at its corners: everything there is to know where inputs are bits.
-pub struct Corners {
-    /// Probability of a one at each address.
-    pub value: Entries,
-    /// Slope along each input at each address.
-    pub slopes: Vec<Entries>,
-}
-
-impl Corners {
-    /// Zeros for `k` inputs.
-    pub fn new(k: usize) -> Self {
-        Self { value: [0.0; kernel::MAX_ENTRIES], slopes: vec![[0.0; kernel::MAX_ENTRIES]; k] }
-    }
 }
 
 impl Relaxation {
@@ -117,11 +103,17 @@ impl Relaxation {
 
     /// Room for one node.
     pub fn scratch(&self) -> Scratch {
+        Scratch { rows: vec![[0.0; LANES]; multilinear::tree(self.k)], ..self.corner_scratch() }
+    }
+
+    /// Room for one node of which only the corners are asked for.
+    pub fn corner_scratch(&self) -> Scratch {
         let z = match self.kind {
             NodeKind::Difflogic => 4,
             _ => self.parameters(),
         };
-        Scratch { z: vec![0.0; z], dz: vec![0.0; z], rows: vec![[0.0; LANES]; multilinear::tree(self.k)] }
+        let tree = if self.kind == NodeKind::Warp { multilinear::tree(self.k) } else { 0 };
+        Scratch { z: vec![0.0; z], dz: vec![0.0; z], rows: vec![[0.0; LANES]; tree] }
     }
 
     /// First numbers of one node: noise, mixed by the configured share with the function that passes input 0 through.
@@ -192,7 +184,7 @@ impl Relaxation {
                 }
                 (Squash::Sinusoid, _) => z.iter_mut().zip(theta).for_each(|(z, l)| *z = 0.5 + 0.5 * sin(*l)),
             },
-            NodeKind::Difflogic => gates::table(&self.gates(theta, noise), z),
+            NodeKind::Difflogic => z.copy_from_slice(&self.gates(theta, noise).1),
             NodeKind::Warp => {
                 z.copy_from_slice(theta);
                 walsh(z);
@@ -202,19 +194,19 @@ impl Relaxation {
     }
 
     #[inline(always)]
-    fn gates(&self, theta: &[f32], noise: Option<Noise>) -> [f32; gates::GATES] {
+    fn gates(&self, theta: &[f32], noise: Option<Noise>) -> ([f32; gates::GATES], [f32; 4]) {
         let mut noisy = [0.0; gates::GATES];
         noisy.copy_from_slice(theta);
         if let Some(noise) = noise {
             noisy.iter_mut().enumerate().for_each(|(i, t)| *t += noise.gumbel(i));
         }
-        gates::softmax(&noisy, self.temperature)
+        gates::mix(&noisy, self.temperature)
     }
 
     /// Probability of a one in each lane. `noise` is added to logits where noise is drawn for each sample. `rows` holds
     /// afterwards what [`Self::backward`] needs of the tree.
     #[inline(always)]
-    pub fn forward(&self, z: &[f32], x: &[Row], noise: Option<&Row>, rows: &mut [Row]) -> Row {
+    pub fn forward(&self, z: &[f32], x: &[&Row], noise: Option<&Row>, rows: &mut [Row]) -> Row {
         let mut u = match self.kind {
             NodeKind::Dwn | NodeKind::Hybrid | NodeKind::Light | NodeKind::Difflogic => {
                 return multilinear::forward(z, x, rows);
@@ -238,7 +230,7 @@ impl Relaxation {
 
     /// Adds to `dz` and sets `dx`, given the gradient `g` of the probabilities. Runs [`Self::forward`] itself.
     #[inline(always)]
-    pub fn backward(&self, x: &[Row], noise: Option<&Row>, g: &Row, scratch: &mut Scratch, dx: &mut [Row]) {
+    pub fn backward(&self, x: &[&Row], noise: Option<&Row>, g: &Row, scratch: &mut Scratch, dx: &mut [Row]) {
         let Scratch { z, dz, rows } = scratch;
         let y = self.forward(z, x, noise, rows);
         if self.is_table() {
@@ -294,29 +286,46 @@ impl Relaxation {
         }
     }
 
-    /// Values and, where asked for, slopes at the corners; `scratch.z` holds the prepared node. Tables have their slopes at
-    /// the shrunk point that `smoothing` says.
+    /// Values at the corners; `scratch.z` holds the prepared node.
     #[inline(always)]
-    pub fn corners(&self, scratch: &mut Scratch, slopes: bool, out: &mut Corners) {
+    pub fn values(&self, scratch: &mut Scratch, out: &mut Entries) {
+        let Scratch { z, rows, .. } = scratch;
+        if self.is_table() {
+            return out[..z.len()].copy_from_slice(z);
+        }
+        for (first, value) in (0..1 << self.k).step_by(LANES).zip(out.chunks_mut(LANES)) {
+            let x = corner_inputs(first, self.k);
+            value.copy_from_slice(&self.forward(z, &x.each_ref()[..self.k], None, rows));
+        }
+    }
+
+    /// Entries of a table of slopes along an input: one for each address without the input's bit, on which the slope of a
+    /// multilinear function does not depend; of other functions one for each address.
+    pub fn slope_entries(&self) -> usize {
+        if self.is_table() { 1 << self.k >> 1 } else { 1 << self.k }
+    }
+
+    /// The addresses of [`Self::slope_entries`] along input `j`.
+    #[inline(always)]
+    pub fn slope_at(&self, at: &At, j: usize) -> At {
+        if self.is_table() { kernel::without(at, j) } else { *at }
+    }
+
+    /// Slopes at the corners, `[k, slope_entries]`; `scratch.z` holds the prepared node. Tables have theirs at the shrunk
+    /// point that `smoothing` says.
+    #[inline(always)]
+    pub fn slopes(&self, scratch: &mut Scratch, out: &mut [f32]) {
         let (k, entries) = (self.k, 1 << self.k);
         if self.is_table() {
-            out.value[..entries].copy_from_slice(&scratch.z);
-            if slopes {
-                kernel::slopes(&scratch.z, self.smoothing, &mut out.slopes);
-            }
-            return;
+            return kernel::slopes(&scratch.z, self.smoothing, out);
         }
-        for (first, value) in (0..entries).step_by(LANES).zip(out.value.chunks_mut(LANES)) {
+        for first in (0..entries).step_by(LANES) {
             let x = corner_inputs(first, k);
-            if slopes {
-                let mut dx = [[0.0; LANES]; kernel::MAX_FAN_IN];
-                self.backward(&x[..k], None, &[1.0; LANES], scratch, &mut dx[..k]);
-                for (slopes, dx) in out.slopes.iter_mut().zip(&dx) {
-                    slopes[first..(first + LANES).min(kernel::MAX_ENTRIES)].copy_from_slice(dx);
-                }
+            let mut dx = [[0.0; LANES]; kernel::MAX_FAN_IN];
+            self.backward(&x.each_ref()[..k], None, &[1.0; LANES], scratch, &mut dx[..k]);
+            for (slopes, dx) in out.chunks_exact_mut(entries).zip(&dx) {
+                slopes[first..].iter_mut().zip(dx).for_each(|(slope, dx)| *slope = *dx);
             }
-            let Scratch { z, rows, .. } = scratch;
-            value.copy_from_slice(&self.forward(z, &x[..k], None, rows));
         }
     }
 
@@ -333,25 +342,28 @@ impl Relaxation {
             let mut g = [0.0; LANES];
             g[..d.len()].copy_from_slice(d);
             let mut dx = [[0.0; LANES]; kernel::MAX_FAN_IN];
-            self.backward(&x[..self.k], None, &g, scratch, &mut dx[..self.k]);
+            self.backward(&x.each_ref()[..self.k], None, &g, scratch, &mut dx[..self.k]);
         }
     }
 
-    /// Whether a probability is a one: above one half for tables of DWN (whose entries must exceed 0), from one half on
-    /// for the others.
-    #[inline(always)]
-    pub fn is_one(&self, p: f32) -> bool {
-        if self.kind == NodeKind::Dwn { p > 0.5 } else { p >= 0.5 }
+    /// From which probability on a node is a one: above one half for tables of DWN (whose entries must exceed 0), from one half
+    /// on for the others.
+    pub fn least(&self) -> f32 {
+        if self.kind == NodeKind::Dwn { 0.5f32.next_up() } else { 0.5 }
     }
 
-    /// The hard table where the signs of the numbers say it.
-    #[inline(always)]
-    pub fn sign(&self, theta: &[f32]) -> Option<kernel::Hard> {
+    /// From which on the numbers themselves say so, where they do.
+    pub fn least_number(&self) -> Option<f32> {
         match (self.kind, self.squash) {
-            (NodeKind::Dwn, _) => Some(kernel::harden(theta, |l| l > 0.0)),
-            (NodeKind::Hybrid | NodeKind::Light, Squash::Sigmoid) => Some(kernel::harden(theta, |l| l >= 0.0)),
+            (NodeKind::Dwn, _) => Some(kernel::ABOVE_ZERO),
+            (NodeKind::Hybrid | NodeKind::Light, Squash::Sigmoid) => Some(0.0),
             _ => None,
         }
+    }
+
+    /// Whether the gradient of the numbers depends on what [`Self::prepare`] makes of them.
+    pub fn gradient_needs_z(&self) -> bool {
+        self.kind != NodeKind::Dwn
     }
 
     /// Whether the forward value in soft sampling is the table's entry at the hard address.
@@ -361,13 +373,13 @@ impl Relaxation {
 
     /// The hard table: bit `a` says whether the noiseless node is a one at corner `a`.
     pub fn harden(&self, theta: &[f32], scratch: &mut Scratch) -> kernel::Hard {
-        if let Some(hard) = self.sign(theta) {
-            return hard;
+        if let Some(least) = self.least_number() {
+            return kernel::harden::<Portable>(theta, least);
         }
         self.prepare(theta, None, &mut scratch.z);
-        let mut corners = Corners::new(0);
-        self.corners(scratch, false, &mut corners);
-        kernel::harden(&corners.value[..1 << self.k], |p| self.is_one(p))
+        let mut values = [0.0; kernel::MAX_ENTRIES];
+        self.values(scratch, &mut values);
+        kernel::harden::<Portable>(&values[..1 << self.k], self.least())
     }
 }
 

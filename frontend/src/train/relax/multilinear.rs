@@ -12,11 +12,18 @@ pub fn tree(k: usize) -> usize {
     (1 << k) - 1
 }
 
-/// The extension at each lane. `rows` keeps the tree for [`backward`]: the results of input 0, then of input 1, ….
+/// The extension at each lane. `rows` keeps the tree for [`backward`]: the results of input 0, then of input 1, …; that of two
+/// inputs is made again.
 #[inline(always)]
-pub fn forward(z: &[f32], x: &[Row], rows: &mut [Row]) -> Row {
+pub fn forward(z: &[f32], x: &[&Row], rows: &mut [Row]) -> Row {
+    if let ([z0, z1, z2, z3], [x0, x1]) = (z, x) {
+        return std::array::from_fn(|i| {
+            let (low, high) = (z0 + x0[i] * (z1 - z0), z2 + x0[i] * (z3 - z2));
+            low + x1[i] * (high - low)
+        });
+    }
     let mut width = z.len() / 2;
-    let x0 = &x[0];
+    let x0 = x[0];
     for (pair, row) in z.chunks_exact(2).zip(rows.iter_mut()) {
         let (low, rise) = (pair[0], pair[1] - pair[0]);
         for i in 0..LANES {
@@ -40,7 +47,20 @@ pub fn forward(z: &[f32], x: &[Row], rows: &mut [Row]) -> Row {
 /// Adds to `dz` the sums over the lanes of `g` times the corners' weights, and sets `dx` to `g` times the slopes. `rows`
 /// is the tree that [`forward`] left, and is used up.
 #[inline(always)]
-pub fn backward(z: &[f32], x: &[Row], g: &Row, rows: &mut [Row], dz: &mut [f32], dx: &mut [Row]) {
+pub fn backward(z: &[f32], x: &[&Row], g: &Row, rows: &mut [Row], dz: &mut [f32], dx: &mut [Row]) {
+    if let ([z0, z1, z2, z3], [x0, x1]) = (z, x) {
+        let (mut low, mut high) = ([0.0; LANES], [0.0; LANES]);
+        for i in 0..LANES {
+            let (rise, steep) = (z1 - z0, z3 - z2);
+            high[i] = g[i] * x1[i];
+            low[i] = g[i] - high[i];
+            dx[0][i] = low[i] * rise + high[i] * steep;
+            dx[1][i] = g[i] * ((z2 + x0[i] * steep) - (z0 + x0[i] * rise));
+        }
+        let [low_x, high_x] = [&low, &high].map(|d| dot(d, x0));
+        let parts = [sum(&low) - low_x, low_x, sum(&high) - high_x, high_x];
+        return dz.iter_mut().zip(parts).for_each(|(d, part)| *d += part);
+    }
     let k = x.len();
     let top = tree(k) - 1;
     rows[top] = *g;
@@ -67,7 +87,7 @@ pub fn backward(z: &[f32], x: &[Row], g: &Row, rows: &mut [Row], dz: &mut [f32],
         for i in 0..LANES {
             d_x[i] += d[i] * rise;
         }
-        let (all, high) = (sum(d), dot(d, &x[0]));
+        let (all, high) = (sum(d), dot(d, x[0]));
         dz[0] += all - high;
         dz[1] += high;
     }

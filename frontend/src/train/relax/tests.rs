@@ -51,7 +51,7 @@ fn gradients(
     let mut scratch = relaxation.scratch();
     let (mut d_theta, mut dx) = (vec![0.0; theta.len()], vec![[0.0; LANES]; x.len()]);
     relaxation.prepare(theta, noise, &mut scratch.z);
-    relaxation.backward(x, lanes, g, &mut scratch, &mut dx);
+    relaxation.backward(&x.iter().collect::<Vec<_>>(), lanes, g, &mut scratch, &mut dx);
     relaxation.finish(theta, noise, &scratch.z, &scratch.dz, &mut d_theta);
     (d_theta, dx)
 }
@@ -166,7 +166,7 @@ fn values_are_those_of_the_definition() {
         let (theta, x) = (theta(&relaxation, &mut rng), rows(&mut rng, k));
         let mut scratch = relaxation.scratch();
         relaxation.prepare(&theta, None, &mut scratch.z);
-        let y = relaxation.forward(&scratch.z, &x, None, &mut scratch.rows);
+        let y = relaxation.forward(&scratch.z, &x.iter().collect::<Vec<_>>(), None, &mut scratch.rows);
         let wide: Vec<f64> = theta.iter().map(|&t| t.into()).collect();
         for i in 0..LANES {
             let x: Vec<f64> = x.iter().map(|row| row[i].into()).collect();
@@ -187,8 +187,10 @@ fn corners_decide_the_hard_table_and_bits_see_their_slopes() {
         let mut scratch = relaxation.scratch();
         let hard = relaxation.harden(&theta, &mut scratch);
         relaxation.prepare(&theta, None, &mut scratch.z);
-        let mut corners = Corners::new(k);
-        relaxation.corners(&mut scratch, true, &mut corners);
+        let entries = relaxation.slope_entries();
+        let (mut values, mut slopes) = ([0.0; kernel::MAX_ENTRIES], vec![0.0; k * entries]);
+        relaxation.values(&mut scratch, &mut values);
+        relaxation.slopes(&mut scratch, &mut slopes);
         let d_value: Vec<f32> = (0..1 << k).map(|_| rng.unit() - 0.5).collect();
         relaxation.take_back(&d_value, &mut scratch);
         let mut d_theta = vec![0.0; theta.len()];
@@ -196,7 +198,7 @@ fn corners_decide_the_hard_table_and_bits_see_their_slopes() {
         for a in 0..1usize << k {
             let x: Vec<f64> = (0..k).map(|j| (a >> j & 1) as f64).collect();
             let p = defined(&node, &wide, &x, 0.0);
-            assert!((f64::from(corners.value[a]) - p).abs() < 2e-5, "{node:?} k {k} corner {a}");
+            assert!((f64::from(values[a]) - p).abs() < 2e-5, "{node:?} k {k} corner {a}");
             assert!((p - 0.5).abs() < 2e-5 || (hard[a / 64] >> (a % 64) & 1 == 1) == (p > 0.5), "{node:?} corner {a}");
             // Every kind is smooth at its corners but for the clamp of the cosines.
             if node.kind == NodeKind::Fourier {
@@ -209,7 +211,7 @@ fn corners_decide_the_hard_table_and_bits_see_their_slopes() {
                     defined(&node, &wide, &x, 0.0)
                 };
                 let expected = (at(1e-4) - at(-1e-4)) / 2e-4;
-                let found = f64::from(corners.slopes[j][a]);
+                let found = f64::from(slopes[j * entries + usize::from(relaxation.slope_at(&[a as u8; LANES], j)[0])]);
                 assert!(
                     (found - expected).abs() < 2e-3 * (1.0 + expected.abs()),
                     "{node:?} k {k} corner {a} input {j}"
