@@ -83,7 +83,7 @@ impl Driver {
             #[cfg(feature = "train")]
             Command::Quickstart(args) => cmd::quickstart::run(args, registry, ui),
             #[cfg(feature = "train")]
-            Command::Train(args) => cmd::train::run(args, ui),
+            Command::Train(args) => cmd::train::run(args, registry, ui),
             #[cfg(feature = "train")]
             Command::Sweep(args) => cmd::sweep::run(args, registry, ui),
             Command::Import(args) => cmd::import::run(args, ui),

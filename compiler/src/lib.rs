@@ -27,6 +27,8 @@ mod plot;
 #[cfg(feature = "train")]
 mod progress;
 mod project;
+#[cfg(feature = "train")]
+mod prune;
 mod report;
 mod resources;
 mod rules;

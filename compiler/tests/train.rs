@@ -74,6 +74,47 @@ fn quickstart_agrees_on_every_sample() {
 }
 
 #[test]
+fn training_prunes_at_its_end() {
+    let work = Work::new();
+    let train = |more: &str, name: &str| {
+        let said =
+            work.blc(&format!("train --data digits --epochs 6 --json {more} -o {name}.safetensors")).fine().stdout;
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        work.blc(&format!("compile {name}.safetensors --target lut6 -o {name}")).fine();
+        let compiled = fs::read_to_string(work.path(name).join("report.json")).unwrap();
+        let compiled: serde_json::Value = serde_json::from_str(&compiled).unwrap();
+        (
+            report,
+            compiled["by_part"]["logic"]["luts"].as_u64().unwrap(),
+            Model::read(&work.path(&format!("{name}.safetensors"))).unwrap(),
+        )
+    };
+    let (whole, luts, model) = train("", "whole");
+    let (report, pruned_luts, pruned) = train("--prune 1", "pruned");
+    assert!(whole.get("pruned").is_none() && model.approximate.is_none());
+    assert!(pruned_luts < luts, "{pruned_luts} of {luts}");
+    // The same network, less pruning; the layers have their shapes.
+    assert_eq!((&report["validation"], &report["test_hard"]), (&whole["validation"], &whole["test_hard"]));
+    assert_eq!(report["pruned"]["validation_before"], whole["validation"]);
+    assert_eq!(pruned.approximate.as_deref(), Some("prune"));
+    assert!(pruned.layers.len() == model.layers.len() && pruned.nodes() == model.nodes());
+    let correct = |accuracy: &serde_json::Value| accuracy["correct"].as_u64().unwrap();
+    let (before, after) = (correct(&report["pruned"]["validation_before"]), correct(&report["pruned"]["validation"]));
+    let samples = report["pruned"]["validation"]["samples"].as_u64().unwrap();
+    // A point, and a standard error: the root of the samples that are now judged otherwise, which are fewer than all.
+    assert!(before as f64 - after as f64 <= 0.01 * samples as f64 + (samples as f64).sqrt(), "{before} {after}");
+    // What training says of the test samples is what the compiled design says.
+    let said = work.blc("sim pruned --data digits").fine().stdout;
+    let percent =
+        100.0 * correct(&report["pruned"]["test"]) as f64 / report["pruned"]["test"]["samples"].as_f64().unwrap();
+    assert!(said.contains(&format!("{percent:.2}")), "{percent} {said}");
+    let verilog = fs::read_to_string(work.path("pruned/digits.v")).unwrap();
+    assert!(verilog.contains("APPROXIMATE") && verilog.contains("(prune)"), "{}", &verilog[..300.min(verilog.len())]);
+    let said = work.blc("train --data digits --epochs 1 --prune 101 -o x.safetensors");
+    assert!(said.code == Some(1) && said.stderr.contains("BL2112"), "{}", said.stderr);
+}
+
+#[test]
 fn a_sweep_and_its_results() {
     let work = Work::new();
     let plan =

@@ -2,7 +2,7 @@
 
 use blc_ir::loc::{ENCODER, HEAD};
 use blc_ir::types::{bits_for, bits_for_products};
-use blc_ir::{Data, Elem, Func, FuncKind, Module, OpKind, Resource, ResourceId, Tie, Type, Value};
+use blc_ir::{Data, Elem, Func, FuncAttr, FuncKind, Module, OpKind, Resource, ResourceId, Tie, Type, Value};
 
 use crate::model::{Dtype, Layer, Model, TensorNames, Thresholds, words_per_table};
 
@@ -20,6 +20,9 @@ pub fn to_ir(model: &Model, file: &str, names: &TensorNames) -> Module {
         Dtype::Bit => Elem::Bit,
     };
     let mut value = f.add_param("x", Type::array(elem, &[model.features()]).unwrap_or(Type::BIT));
+    if let Some(what) = &model.approximate {
+        f.set_attr("approximate", FuncAttr::Str(what.clone()));
+    }
     let mut luts = 0;
     let mut scores = None;
     for layer in &model.layers {
@@ -152,6 +155,7 @@ mod tests {
                 Layer::GroupSum { groups: 2 },
                 Layer::Argmax,
             ],
+            approximate: None,
         }
     }
 
@@ -192,6 +196,7 @@ mod tests {
                 Layer::GroupDsp { groups: 2, weights: vec![3, 0, 1, 7] },
                 Layer::Argmax,
             ],
+            approximate: None,
         };
         let module = lowered(&model);
         for (x, class, score) in [

@@ -39,7 +39,7 @@ pub fn model(rng: &mut Rng) -> Model {
         3 => layers.extend([Layer::GroupDsp { groups, weights: weights(rng, groups) }, Layer::Argmax]),
         _ => layers.extend([Layer::GroupSum { groups }, Layer::Argmax]),
     }
-    Model { name: "soak".into(), shape, dtype, layers }
+    Model { name: "soak".into(), shape, dtype, layers, approximate: None }
 }
 
 fn weights(rng: &mut Rng, groups: usize) -> Vec<u32> {

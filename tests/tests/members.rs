@@ -36,9 +36,12 @@ fn data(shape: &[usize]) -> Dataset {
 
 /// Trains, compiles and compares on every test sample.
 fn check(what: &str, shape: &[usize], config: &Config) {
-    let data = data(shape);
+    check_on(what, &data(shape), config);
+}
+
+fn check_on(what: &str, data: &Dataset, config: &Config) {
     let config = Config { epochs: 1, batch: 50, ..config.clone() };
-    let trained = train(&data, &config, &mut (), &RunOptions::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let trained = train(data, &config, &mut (), &RunOptions::default()).unwrap_or_else(|e| panic!("{what}: {e}"));
     let model = trained.model;
     let dir = tempdir().expect("a folder");
     let file = dir.path().join("member.safetensors");
@@ -173,5 +176,28 @@ fn layers() {
     ];
     for (what, shape, layers) in cases {
         check(what, shape, &Config { layers, ..base() });
+    }
+}
+
+/// What changes how a network is trained, and not what it is made of: its members come out as any others.
+#[test]
+fn ways_of_training() {
+    let plain = base();
+    let taught = Dataset { soft: Some([0.7, 0.1, 0.1, 0.1].repeat(200)), ..data(&[6, 6]) };
+    let loss = Loss { distill: 0.5, smoothing: 0.1 };
+    check_on("distillation", &taught, &Config { loss, ..plain.clone() });
+    let stabilized = |stabilize| Node { stabilize, kind: NodeKind::Light, sampling: Sampling::Soft, ..Node::default() };
+    for stabilize in [Stabilize::Layer, Stabilize::Sample] {
+        let node = stabilized(stabilize);
+        check(&format!("{stabilize:?}"), &[6, 6], &Config { node, ..plain.clone() });
+    }
+    let all = Augment { shift: 1, mirror: true, reflect: true, affine: 1.0, elastic: 0.5, flip_bits: 0.02 };
+    check("augmentation", &[2, 4, 4], &Config { augment: all, ..plain.clone() });
+    let regularizer = Regularizer { area: 0.5, gap: 0.1, spectral: 0.1 };
+    check("penalties", &[6, 6], &Config { regularizer, ..plain.clone() });
+    for schedule in [Schedule::Cosine, Schedule::Step, Schedule::Constant] {
+        let optimizer = Optimizer { schedule, warmup: 0.5, weight_decay: 0.01, ..Optimizer::default() };
+        let head = Head { last_temperature: Some(1.0), ..Head::default() };
+        check(&format!("{schedule:?}"), &[6, 6], &Config { optimizer, head, ..plain.clone() });
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn write(out: &mut String, named: &Named<'_>, options: &Options) -> f
         writeln!(out, "// made from {}", plain(source))?;
     }
     if let Some(FuncAttr::Str(passes)) = f.attr("approximate") {
-        writeln!(out, "// APPROXIMATE: not exactly the model's function ({})", plain(passes))?;
+        writeln!(out, "// APPROXIMATE: not exactly the function that was trained ({})", plain(passes))?;
     }
     out.push_str("//\n");
     match (f.clock(), f.attr("latency")) {

@@ -6,19 +6,22 @@ use blc_frontend::data::Dataset;
 use blc_frontend::files;
 use blc_frontend::train::{Config, RunOptions, TrainReport, train};
 use blc_ir::diag::Source;
+use blc_passes::Registry;
+use serde::Serialize;
 
 use crate::args::Train;
 use crate::interrupt;
 use crate::metrics::{Metrics, curves};
 use crate::outputs;
 use crate::progress::{Progress, percent};
+use crate::prune::{self, Pruned};
 use crate::ui::{self, Outcome, Ui};
 
 /// Largest configuration.
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// Trains and writes the model.
-pub fn run(args: &Train, ui: &Ui) -> Outcome {
+pub fn run(args: &Train, registry: &Registry, ui: &Ui) -> Outcome {
     let beside = [&args.checkpoint, &args.metrics, &args.plot].map(Option::as_ref);
     for path in [Some(&args.output)].into_iter().chain(beside).flatten() {
         outputs::check(path)?;
@@ -58,16 +61,36 @@ pub fn run(args: &Train, ui: &Ui) -> Outcome {
     if let Some(path) = &args.plot {
         files::write_atomic(path, curves(&data.name, &trained.report).as_bytes())?;
     }
+    // The model is there already if pruning fails.
+    let pruned = match args.prune {
+        Some(budget) => {
+            let test = trained.report.test_hard.is_some();
+            let (model, pruned) = prune::prune(&trained.model, &data, &config, budget, test, registry, ui)?;
+            model.write(&args.output)?;
+            Some(pruned)
+        }
+        None => None,
+    };
     if args.json {
-        ui.data(serde_json::to_string_pretty(&trained.report).unwrap_or_default() + "\n")?;
+        let report = Report { run: &trained.report, pruned: pruned.as_ref() };
+        ui.data(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n")?;
     } else if !ui.is_quiet() {
-        ui.data(table(&trained.report, &args.output))?;
+        ui.data(table(&trained.report, pruned.as_ref(), &args.output))?;
     }
     Ok(())
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    run: &'a TrainReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pruned: Option<&'a Pruned>,
+}
+
 /// How the run came out.
-fn table(report: &TrainReport, output: &Path) -> String {
+fn table(report: &TrainReport, pruned: Option<&Pruned>, output: &Path) -> String {
     let mut rows = vec![["", "soft", "hard"].map(String::from).to_vec()];
     let best = report.epochs.iter().find(|e| e.epoch == report.best_epoch);
     if let Some(best) = best {
@@ -75,6 +98,10 @@ fn table(report: &TrainReport, output: &Path) -> String {
     }
     if let (Some(soft), Some(hard)) = (report.test_soft, report.test_hard) {
         rows.push(vec!["test".into(), percent(soft), percent(hard)]);
+    }
+    if let Some(pruned) = pruned {
+        rows.push(vec!["validation, pruned".into(), String::new(), percent(pruned.validation)]);
+        rows.extend(pruned.test.map(|test| vec!["test, pruned".into(), String::new(), percent(test)]));
     }
     let mut text = ui::table(&rows);
     text += &format!(
@@ -86,6 +113,9 @@ fn table(report: &TrainReport, output: &Path) -> String {
         report.seconds,
         files::display(output)
     );
+    if let Some(pruned) = pruned {
+        text += &format!("pruned: {} inputs of tables are not heeded any more\n", pruned.inputs_dropped);
+    }
     if report.interrupted {
         text += "interrupted: the best model so far is kept, and the test samples were not read\n";
     }

@@ -116,7 +116,7 @@ pub const CLASSES: usize = 3;
 pub fn model(dtype: Dtype) -> Model {
     let mut next = random(7);
     let bits = 3;
-    let mut model = Model { name: "tiny".into(), shape: vec![FEATURES], dtype, layers: Vec::new() };
+    let mut model = Model { name: "tiny".into(), shape: vec![FEATURES], dtype, layers: Vec::new(), approximate: None };
     let mut width = FEATURES;
     if dtype != Dtype::Bit {
         let levels = (0..FEATURES).flat_map(|f| [40 + f, 100 + 2 * f, 170 + 3 * f]);

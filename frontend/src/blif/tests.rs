@@ -223,7 +223,13 @@ fn a_network_and_its_netlist_agree() {
         *width = nodes as u64;
         Some(Layer::Lut { fan_in, connections, tables })
     });
-    let model = Model { name: "random".into(), shape: vec![40], dtype: Dtype::Bit, layers: layers.collect() };
+    let model = Model {
+        name: "random".into(),
+        shape: vec![40],
+        dtype: Dtype::Bit,
+        layers: layers.collect(),
+        approximate: None,
+    };
     check(&model, &blif_of(&model), 50);
 
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/bench/nets");
@@ -240,7 +246,13 @@ fn a_network_and_its_netlist_agree() {
                 tables: rows.chunks(tables.shape[1]).map(bits).collect(),
             }
         });
-        let model = Model { name: name.into(), shape: vec![inputs], dtype: Dtype::Bit, layers: layers.collect() };
+        let model = Model {
+            name: name.into(),
+            shape: vec![inputs],
+            dtype: Dtype::Bit,
+            layers: layers.collect(),
+            approximate: None,
+        };
         check(&model, &std::fs::read_to_string(folder.join(format!("{name}.blif"))).unwrap(), 100);
     }
 }

@@ -64,7 +64,7 @@ impl<'a, 'b> Network<'a, 'b> {
     ///
     /// Errors: `BL1412` where it is too large.
     pub fn new(checkpoint: &'a Checkpoint<'b>, name: &str, shape: &[usize], dtype: Dtype) -> Result<Self> {
-        let mut model = Model { name: name.into(), shape: shape.into(), dtype, layers: Vec::new() };
+        let mut model = Model { name: name.into(), shape: shape.into(), dtype, layers: Vec::new(), approximate: None };
         let width = model.features();
         if shape.len() > 3 {
             model.shape = vec![width];

@@ -103,6 +103,8 @@ pub struct Model {
     pub dtype: Dtype,
     /// In order from input to output.
     pub layers: Vec<Layer>,
+    /// What was done to the trained network that does not keep its function; as the attribute `approximate` of a function.
+    pub approximate: Option<String>,
 }
 
 /// Which tensors of a file a model's data are.
@@ -248,6 +250,10 @@ impl Model {
         if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
             let message = format!("a name has 1 to {MAX_NAME} bytes and no control characters");
             return Err(Wrong::new(&codes::MODEL_FIELD, "name", message));
+        }
+        if self.approximate.as_ref().is_some_and(|text| text.len() > MAX_NAME || text.chars().any(char::is_control)) {
+            let message = format!("it has at most {MAX_NAME} bytes and no control characters");
+            return Err(Wrong::new(&codes::MODEL_FIELD, "approximate", message));
         }
         let shape = &self.shape;
         if shape.is_empty() || shape.len() > 3 {

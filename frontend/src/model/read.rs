@@ -65,11 +65,16 @@ fn read(bytes: &[u8]) -> Result<(Model, TensorNames), Wrong> {
         )
         .help("use a newer blc, or write the file in version 1"));
     }
-    model.only(&["version", "name", "input", "layers"])?;
+    model.only(&["version", "name", "input", "layers", "approximate"])?;
     let input = Fields::of(model.get("input")?, "input")?;
     input.only(&["shape", "dtype"])?;
-    let mut read =
-        Model { name: model.string("name")?.to_owned(), shape: shape(&input)?, dtype: dtype(&input)?, layers: vec![] };
+    let mut read = Model {
+        name: model.string("name")?.to_owned(),
+        shape: shape(&input)?,
+        dtype: dtype(&input)?,
+        layers: vec![],
+        approximate: model.optional("approximate")?,
+    };
     let mut names = TensorNames::default();
     let features = read.features();
     let mut width = features;
@@ -231,6 +236,11 @@ impl<'a> Fields<'a> {
 
     fn string(&self, key: &str) -> Result<&'a str, Wrong> {
         self.get(key)?.as_str().ok_or_else(|| self.wrong(&format!("field `{key}` must be a string")))
+    }
+
+    /// A string that need not be there.
+    fn optional(&self, key: &str) -> Result<Option<String>, Wrong> {
+        if self.map.contains_key(key) { self.string(key).map(|text| Some(text.to_owned())) } else { Ok(None) }
     }
 
     fn list(&self, key: &str) -> Result<&'a [Value], Wrong> {

@@ -16,6 +16,7 @@ fn small() -> Model {
             Layer::GroupSum { groups: 2 },
             Layer::Argmax,
         ],
+        approximate: None,
     }
 }
 
@@ -112,6 +113,7 @@ fn coded() -> Model {
             Layer::GroupDsp { groups: 2, weights: vec![3, 0, 1, 7] },
             Layer::Argmax,
         ],
+        approximate: Some("prune".into()),
     }
 }
 
@@ -469,7 +471,7 @@ fn models() -> impl Strategy<Value = Model> {
             if head > 1 {
                 layers.push(Layer::Argmax);
             }
-            Model { name: "any é".into(), shape, dtype, layers }
+            Model { name: "any é".into(), shape, dtype, layers, approximate: (head == 1).then(|| "calibrate".into()) }
         },
     )
 }

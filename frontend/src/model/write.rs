@@ -48,12 +48,15 @@ impl Model {
             let lut = if matches!(layer, Layer::Lut { .. }) { luts.next() } else { None };
             layers.push(write_layer(layer, &names, lut, &mut tensors));
         }
-        let metadata = json!({
+        let mut metadata = json!({
             "version": VERSION,
             "name": self.name,
             "input": {"shape": self.shape, "dtype": self.dtype},
             "layers": layers,
         });
+        if let Some(what) = &self.approximate {
+            metadata["approximate"] = json!(what);
+        }
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), metadata.to_string())]);
         serialize(tensors, Some(metadata)).map_err(|e| {
             let message = format!("too large for a safetensors file: {e}");

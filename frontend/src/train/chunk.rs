@@ -188,7 +188,7 @@ impl Kernel for Backward<'_, u64> {
         let Shape { relaxation, words, share, per_group, .. } = self.shape;
         let (k, n, entries) = (relaxation.fan_in(), relaxation.parameters(), 1 << relaxation.fan_in());
         let (learns, below) = (!self.d_scores.is_empty(), !self.trace.at.is_empty());
-        let prepares = learns || below || relaxation.gradient_needs_z() || !self.shape.penalty.is_none();
+        let prepares = learns || below || relaxation.gradient_needs_z() || !self.shape.penalty.has_no_gradient();
         self.d_theta.fill(0.0);
         self.d_scores.fill(0.0);
         let along = relaxation.slope_entries();

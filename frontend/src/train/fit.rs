@@ -257,6 +257,7 @@ impl<'a> Run<'a> {
             }
             parameter.update(&self.config.optimizer, rate, self.progress.step)?;
         }
+        self.network.shrink(rate)?;
         loss.to_scalar()
     }
 

@@ -21,6 +21,7 @@ pub fn freeze(data: &Dataset, encoder: &Encoder, live: &[u32], snapshot: &Snapsh
             Features::F32(_) => Dtype::F32,
         },
         layers: vec![encoder.layer()],
+        approximate: None,
     };
     let mut layers: Vec<Luts> = Vec::new();
     let mut width = live.len();

@@ -21,7 +21,7 @@ use super::gather::{Readers, Source, gather};
 use super::kernel::{At, LANES, Row};
 use super::optim::Parameter;
 use super::relax::Relaxation;
-use super::simd::{Kernel, widest};
+use super::simd::{Kernel, Lanes, widest};
 use super::tensors;
 use super::wiring::Wiring;
 use crate::rng::Noise;
@@ -245,6 +245,17 @@ impl LutLayer {
         })
     }
 
+    /// Shrinks tables by what area costs, at a learning rate; only where a table's entries are what is trained.
+    pub fn shrink(&self, rate: f64) -> Result<()> {
+        let (penalty, n) = (self.penalty, self.relaxation.parameters());
+        if !penalty.shrinks() || !self.relaxation.trains_entries() {
+            return Ok(());
+        }
+        tensors::change(&self.tables.var, |theta| {
+            theta.par_chunks_mut(CHUNK * n).for_each(|theta| widest(Shrink { penalty, n, rate: rate as f32, theta }));
+        })
+    }
+
     /// Sets `d_x` to the gradient of what the layer reads, after [`Self::backward`].
     pub fn gather(&self, room: &mut Room, words: usize, d_x: &mut [Row]) {
         if room.readers.is_empty() {
@@ -259,6 +270,20 @@ impl LutLayer {
             }
         };
         gather(&room.readers, source, words, d_x);
+    }
+}
+
+struct Shrink<'a> {
+    penalty: Penalty,
+    n: usize,
+    rate: f32,
+    theta: &'a mut [f32],
+}
+
+impl Kernel for Shrink<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.theta.chunks_exact_mut(self.n).for_each(|table| self.penalty.shrink(table, self.rate));
     }
 }
 

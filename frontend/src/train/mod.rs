@@ -45,7 +45,7 @@ mod wiring;
 
 pub use config::Config;
 pub use fit::{RunOptions, Trained, train};
-pub use predict::{Prediction, predict};
+pub use predict::{Prediction, encoded, predict};
 pub use report::{Accuracy, EpochReport, Observer, RunPlan, TrainReport};
 
 use blc_ir::diag::Diagnostic;

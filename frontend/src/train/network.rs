@@ -205,6 +205,11 @@ impl Network {
         layers.chain(self.head.weights.as_ref().map(|weights| ("head.weights".to_owned(), weights)))
     }
 
+    /// Shrinks tables by what area costs, after a step at a learning rate.
+    pub fn shrink(&self, rate: f64) -> candle_core::Result<()> {
+        self.layers().try_for_each(|layer| layer.shrink(rate))
+    }
+
     /// Lookup tables, at all places.
     pub fn nodes(&self) -> usize {
         self.layers().map(LutLayer::nodes).sum()

@@ -2,11 +2,12 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
+use candle_core::{Result, Tensor, Var};
 use rayon::prelude::*;
 
 use super::config::{Optimizer, Schedule};
 use super::simd::{Kernel, Lanes, widest};
+use super::tensors;
 
 /// Elements that a thread updates at a time.
 const CHUNK: usize = 8192;
@@ -58,7 +59,16 @@ impl Parameter {
             keep: if self.decays { (1.0 - rate * config.weight_decay) as f32 } else { 1.0 },
             bounds: self.bounds,
         };
-        self.var.inplace_op1(&Step { rule, parameter: self })
+        tensors::change(&self.var, |weights| {
+            let State { gradient, moments: [mean, square] } = &mut *self.state();
+            weights
+                .par_chunks_mut(CHUNK)
+                .zip(gradient.par_chunks(CHUNK))
+                .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
+                .for_each(|((weights, gradient), (mean, square))| {
+                    widest(Update { rule, weights, gradient, mean, square });
+                });
+        })
     }
 }
 
@@ -83,30 +93,6 @@ struct Rule {
     epsilon: f32,
     keep: f32,
     bounds: [f32; 2],
-}
-
-struct Step<'a> {
-    rule: Rule,
-    parameter: &'a Parameter,
-}
-
-impl InplaceOp1 for Step<'_> {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let CpuStorage::F32(weights) = storage else { bail!("parameters are f32") };
-        let Some((start, end)) = layout.contiguous_offsets() else { bail!("parameters are contiguous") };
-        let rule = self.rule;
-        let State { gradient, moments: [mean, square] } = &mut *self.parameter.state();
-        weights[start..end]
-            .par_chunks_mut(CHUNK)
-            .zip(gradient.par_chunks(CHUNK))
-            .zip(mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK)))
-            .for_each(|((weights, gradient), (mean, square))| widest(Update { rule, weights, gradient, mean, square }));
-        Ok(())
-    }
 }
 
 struct Update<'a> {
@@ -141,7 +127,6 @@ impl Kernel for Update<'_> {
 mod tests {
     use candle_core::Device;
 
-    use super::super::tensors;
     use super::*;
 
     /// The published rule, in double precision.

@@ -38,6 +38,26 @@ pub fn predict(model: &Model, x: &Features) -> Result<Prediction> {
     Ok(plan.run(x, features, &samples))
 }
 
+/// The encoder's bits that a model's first layer reads: their numbers, ascending, and their values for some samples,
+/// `[samples, bits]`, each in a byte.
+///
+/// Errors: as [`predict`].
+pub fn encoded(model: &Model, x: &Features, samples: &[u32]) -> Result<(Vec<u32>, Vec<u8>)> {
+    let Plan { code, live, .. } = Plan::new(model)?;
+    let packer = Packer::new(x, model.features(), &code, &live);
+    let mut bits = vec![0; samples.len() * live.len()];
+    if !live.is_empty() {
+        bits.par_chunks_mut(LANES * live.len()).zip(samples.par_chunks(LANES)).for_each(|(bits, samples)| {
+            let mut words = vec![0; live.len()];
+            packer.pack(samples, None, 1, &mut words);
+            for (i, bits) in bits.chunks_exact_mut(live.len()).enumerate() {
+                bits.iter_mut().zip(&words).for_each(|(bit, word)| *bit = (word >> i & 1) as u8);
+            }
+        });
+    }
+    Ok((live, bits))
+}
+
 fn unfit(what: impl Into<String>) -> Box<Diagnostic> {
     Diagnostic::error(&codes::TRAIN_MODEL, what)
         .help("the trainer evaluates the models that it makes; compile and simulate others")

@@ -1,6 +1,6 @@
 //! Views of Candle's storage as slices.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, WithDType, bail};
 
 /// A contiguous tensor's numbers.
 pub fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
@@ -27,4 +27,22 @@ pub fn with<T: WithDType, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> Result<R>)
 /// A copy of a tensor's numbers, whatever its shape.
 pub fn copy(tensor: &Tensor) -> Result<Vec<f32>> {
     with(tensor, |numbers: &[f32]| Ok(numbers.to_vec()))
+}
+
+/// Changes a trained tensor's numbers in place.
+pub fn change(var: &Var, f: impl Fn(&mut [f32])) -> Result<()> {
+    struct Change<F>(F);
+    impl<F: Fn(&mut [f32])> InplaceOp1 for Change<F> {
+        fn name(&self) -> &'static str {
+            "change"
+        }
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+            match (storage, layout.contiguous_offsets()) {
+                (CpuStorage::F32(numbers), Some((start, end))) => self.0(&mut numbers[start..end]),
+                _ => bail!("parameters are contiguous and f32"),
+            }
+            Ok(())
+        }
+    }
+    var.inplace_op1(&Change(f))
 }

@@ -172,6 +172,25 @@ fn seed_decides_and_threads_do_not() {
     assert!(one.0 != with(1, 6).0, "two seeds");
 }
 
+#[test]
+fn area_makes_tables_heed_fewer_inputs() {
+    let data = quadrants(12, false);
+    let with = |area: f64| {
+        let regularizer = config::Regularizer { area, ..config::Regularizer::default() };
+        let trained = run(&data, &Config { epochs: 15, regularizer, ..small() });
+        let mut heeded = 0;
+        for layer in &trained.model.layers {
+            let model::Layer::Lut { fan_in, tables, .. } = layer else { continue };
+            let heeds = |table: u64, j: usize| (0..1 << fan_in).any(|a| (table >> a ^ table >> (a ^ 1 << j)) & 1 == 1);
+            heeded += tables.iter().map(|&t| (0..*fan_in).filter(|&j| heeds(t, j)).count()).sum::<usize>();
+        }
+        (heeded, trained.report.test_hard.unwrap().share())
+    };
+    let (whole, area) = (with(0.0), with(0.4));
+    assert!(area.0 < whole.0 * 9 / 10, "{} inputs of {}", area.0, whole.0);
+    assert!(area.1 > whole.1 - 0.05, "{} after {}", area.1, whole.1);
+}
+
 /// Stops a run after some epochs, as an interrupt does.
 struct StopAfter {
     epochs: AtomicUsize,

@@ -96,6 +96,11 @@ impl Relaxation {
         matches!(self.kind, NodeKind::Dwn | NodeKind::Hybrid | NodeKind::Light | NodeKind::Difflogic)
     }
 
+    /// Whether each trained number is an entry of the table, but for the squashing.
+    pub fn trains_entries(&self) -> bool {
+        self.is_table() && self.kind != NodeKind::Difflogic
+    }
+
     /// Whether noise is drawn for each sample, not for each number.
     pub fn noise_by_lane(&self) -> bool {
         self.gumbel && !self.is_table()
