@@ -3,7 +3,7 @@
 #
 #   mnist DATA     presets mnist-tiny and mnist, and scripts/training/mnist-30k.toml; DATA: a folder of MNIST's four files
 #   fashion DATA   preset fashion, and scripts/training/fashion-31k.toml; DATA: a folder of Fashion-MNIST's four files
-#   cifar10 DATA   preset cifar10; DATA: a folder of CIFAR-10's six .bin files
+#   cifar10 DATA   scripts/training/cifar10-8k.toml and preset cifar10; DATA: a folder of CIFAR-10's six .bin files
 #   prune DATA     preset mnist-tiny, pruned; DATA as for mnist
 #   uci DATA       letter, magic and satimage beside gradient-boosted trees; DATA: an .npz with NAME_x and NAME_y for each
 #
@@ -70,7 +70,11 @@ fashion)
   row fashion "$data" --preset fashion
   row fashion-31k "$data" --config "$root/scripts/training/fashion-31k.toml"
   ;;
-cifar10) head && row cifar10 "$data" --preset cifar10 ;;
+cifar10)
+  head
+  row cifar10-8k "$data" --config "$root/scripts/training/cifar10-8k.toml"
+  row cifar10 "$data" --preset cifar10
+  ;;
 prune)
   head
   row mnist-tiny "$data" --preset mnist-tiny
