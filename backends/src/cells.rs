@@ -3,6 +3,8 @@
 //! Lookup tables and registers become the cells that the [`Device`] names; without one, those of Yosys' own library
 //! (`$lut`, `$dff`). Primitives of Xilinx devices stand for themselves.
 
+use std::collections::BTreeMap;
+
 use blc_ir::{Diagnostic, Op, OpId, OpKind, Result};
 
 use crate::carry8::Carry8;
@@ -171,7 +173,7 @@ fn yosys_lut(ins: &[Net], outs: &[Net], table: Vec<u64>) -> Cell<'static> {
     }
 }
 
-fn device_lut<'a>(lut: &'a LutCell, table: u64, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {
+pub(crate) fn device_lut<'a>(lut: &'a LutCell, table: u64, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {
     // Where an input is tied to 0 the upper half of the table is never read.
     let given = ins.iter().copied().chain(std::iter::repeat(Net::ZERO));
     let mut pins: Vec<Pin> = lut.inputs.iter().zip(given).map(|(name, net)| input(name, vec![net])).collect();
@@ -189,13 +191,23 @@ fn device_mux<'a>(mux: &'a MuxCell, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {
 fn device_register<'a>(register: &'a RegisterCell, ins: &[Net], outs: Vec<Net>) -> Cell<'a> {
     let net = |i: usize| vec![ins.get(i).copied().unwrap_or(Net::ZERO)];
     let mut pins = vec![input(&register.data, net(0)), input(&register.clock, net(1)), output(&register.output, outs)];
+    pins.extend(constants(&register.ties));
+    Cell { kind: &register.cell, parameters: parameters(&register.parameters), pins }
+}
+
+/// Inputs that are constant.
+pub(crate) fn constants(ties: &BTreeMap<String, u8>) -> Vec<Pin<'_>> {
     let constant = |&b: &u8| if b == 1 { Net::ONE } else { Net::ZERO };
-    pins.extend(register.ties.iter().map(|(name, b)| input(name, vec![constant(b)])));
-    let parameters = register.parameters.iter().map(|(name, value)| match value {
-        Parameter::Bit(b) => (name.as_str(), bit(*b == 1)),
-        Parameter::Text(text) => (name.as_str(), Value::Text(text)),
-    });
-    Cell { kind: &register.cell, parameters: parameters.collect(), pins }
+    ties.iter().map(|(name, b)| input(name, vec![constant(b)])).collect()
+}
+
+/// Parameters of a device's cell.
+pub(crate) fn parameters(of: &BTreeMap<String, Parameter>) -> Vec<(&str, Value<'_>)> {
+    let value = |value| match value {
+        &Parameter::Bit(b) => bit(b == 1),
+        Parameter::Text(text) => Value::Text(text),
+    };
+    of.iter().map(|(name, parameter)| (name.as_str(), value(parameter))).collect()
 }
 
 /// A CARRY8; of the lower half alone, the upper one's inputs are 0.

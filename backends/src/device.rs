@@ -28,6 +28,8 @@ pub struct Device {
     /// Multiplexers that choose between two lookup tables of a slice, and between two such choices: none or both.
     #[serde(default)]
     pub mux: Vec<MuxCell>,
+    /// A part of a carry chain, where sums are to take those.
+    pub carry: Option<CarryCell>,
     /// A register that starts at 0.
     pub register: RegisterCell,
     /// A register that starts at 1, where the device has one.
@@ -65,6 +67,51 @@ pub struct MuxCell {
     pub select: String,
     /// Its output.
     pub output: String,
+}
+
+/// The cell of a carry chain: one position, or several from the lowest on.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarryCell {
+    /// Name of the cell.
+    pub cell: String,
+    /// Its positions: one or two, alike.
+    pub positions: Vec<Position>,
+    /// The carry into the lowest position.
+    pub carry_in: String,
+    /// The carry out of the highest.
+    pub carry_out: String,
+    /// Where positions give no sum: the lookup table beside the cell that does.
+    pub sum: Option<SumLut>,
+    /// Inputs that are constant.
+    #[serde(default)]
+    pub ties: BTreeMap<String, u8>,
+    /// Parameters.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, Parameter>,
+}
+
+/// A position of a carry chain.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// Two bits that are added; with a table four: the sum is what it gives, inverted by the carry, and the next carry is the
+    /// one before where the table gives 1, elsewhere what it gives where the last two inputs are 0.
+    pub inputs: Vec<String>,
+    /// The parameter that takes the table.
+    pub table: Option<String>,
+    /// Where the sum leaves.
+    pub sum: Option<String>,
+}
+
+/// Inputs of a lookup table that makes the sum beside a carry cell.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SumLut {
+    /// Those that take the position's two bits.
+    pub inputs: [String; 2],
+    /// The one that takes the carry.
+    pub carry: String,
 }
 
 /// The cell that a register becomes.
@@ -221,7 +268,7 @@ impl Device {
     ///
     /// # Errors
     /// `BL3006`: no TOML, keys missing or unknown, names that are no identifiers of Verilog, tables of other than 2 to 6
-    /// inputs, other than none or two multiplexers, delays that are no times.
+    /// inputs, other than none or two multiplexers, carry cells of another kind, delays that are no times.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
         let refused = |why: String| {
             let help = "the files in `backends/targets` show every key";
@@ -230,6 +277,11 @@ impl Device {
         let device: Self = toml::from_str(text).map_err(|e| refused(e.to_string().trim_end().to_owned()))?;
         device.check().map_err(refused)?;
         Ok(device)
+    }
+
+    /// Inputs of a position of a carry chain; 0 where there is none.
+    pub fn ripple(&self) -> u8 {
+        self.carry.as_ref().and_then(|carry| carry.positions.first()).map_or(0, |p| p.inputs.len() as u8)
     }
 
     fn check(&self) -> std::result::Result<(), String> {
@@ -246,19 +298,55 @@ impl Device {
                 return Err(format!("`{}` is no name in Verilog", name.escape_default()));
             }
         }
-        for register in [Some(&self.register), self.register_one.as_ref()].into_iter().flatten() {
-            let bits =
-                register.parameters.values().filter_map(|p| if let Parameter::Bit(b) = p { Some(b) } else { None });
-            if register.ties.values().chain(bits).any(|&b| b > 1) {
-                return Err(format!("a constant of `{}` that is neither 0 nor 1", register.cell));
+        if let Some(carry) = &self.carry {
+            self.check_carry(carry)?;
+        }
+        let registers = [Some(&self.register), self.register_one.as_ref()].into_iter().flatten();
+        let registers = registers.map(|r| (&r.cell, &r.ties, &r.parameters));
+        for (cell, ties, parameters) in registers.chain(self.carry.iter().map(|c| (&c.cell, &c.ties, &c.parameters))) {
+            let bits = parameters.values().filter_map(|p| if let Parameter::Bit(b) = p { Some(b) } else { None });
+            if ties.values().chain(bits).any(|&b| b > 1) {
+                return Err(format!("a constant of `{cell}` that is neither 0 nor 1"));
             }
             let plain = |t: &str| t.len() <= 64 && t.chars().all(|c| c.is_ascii_alphanumeric() || "_-. ".contains(c));
-            if register.parameters.values().any(|p| matches!(p, Parameter::Text(t) if !plain(t))) {
-                return Err(format!("a parameter of `{}` that is no plain word", register.cell));
+            if parameters.values().any(|p| matches!(p, Parameter::Text(t) if !plain(t))) {
+                return Err(format!("a parameter of `{cell}` that is no plain word"));
             }
         }
         self.speed.check()?;
         Ok(())
+    }
+
+    fn check_carry(&self, carry: &CarryCell) -> std::result::Result<(), String> {
+        let refused = |why: &str| Err(format!("carry cell `{}`: {why}", carry.cell));
+        if !(1..=2).contains(&carry.positions.len()) {
+            return refused("it has one position, or two");
+        }
+        for position in &carry.positions {
+            match (position.inputs.len(), &position.table, &position.sum, &carry.sum) {
+                (2, None, Some(_), None) | (4, Some(_), Some(_), None) => {}
+                (2, None, None, Some(lut)) if carry.positions.len() == 1 => {
+                    let pins = [&lut.inputs[0], &lut.inputs[1], &lut.carry];
+                    let places = pins.map(|pin| self.lut.inputs.iter().position(|input| input == pin));
+                    if places.contains(&None)
+                        || places[0] == places[1]
+                        || places[1] == places[2]
+                        || places[0] == places[2]
+                    {
+                        return refused("its `sum` names no three inputs of the lookup table");
+                    }
+                }
+                _ => {
+                    return refused(
+                        "a position has two inputs, or four and a table; the sum leaves it or a lookup table",
+                    );
+                }
+            }
+        }
+        match carry.positions.iter().all(|p| p.inputs.len() == carry.positions[0].inputs.len()) {
+            true => Ok(()),
+            false => refused("its positions are not alike"),
+        }
     }
 
     /// Every name that is written into netlists.
@@ -269,10 +357,16 @@ impl Device {
             [&r.cell, &r.data, &r.clock, &r.output].into_iter().chain(keys)
         });
         let muxes = self.mux.iter().flat_map(|m| m.inputs.iter().chain([&m.cell, &m.select, &m.output]));
+        let carries = self.carry.iter().flat_map(|c| {
+            let positions = c.positions.iter().flat_map(|p| p.inputs.iter().chain(&p.table).chain(&p.sum));
+            let keys = c.ties.keys().chain(c.parameters.keys());
+            [&c.cell, &c.carry_in, &c.carry_out].into_iter().chain(positions).chain(keys)
+        });
         let lut = [&self.name, &self.lut.cell, &self.lut.output, &self.lut.table];
         lut.into_iter()
             .chain(&self.lut.inputs)
             .chain(muxes)
+            .chain(carries)
             .chain(self.models.keys())
             .chain(registers)
             .map(String::as_str)
@@ -311,6 +405,13 @@ mod tests {
             ("[[mux]]\ncell = \"PFUMX\"", "[[mux]]\ncell = \"P X\"", "no name in Verilog"),
             ("select = \"SD\"", "selects = \"SD\"", "unknown field"),
             ("inputs = [\"D0\", \"D1\"]", "inputs = [\"D0\"]", "length"),
+            ("carry_in = \"CIN\"", "carry_in = \"C-IN\"", "no name in Verilog"),
+            (
+                "inputs = [\"A1\", \"B1\", \"C1\", \"D1\"]",
+                "inputs = [\"A1\", \"B1\"]",
+                "two inputs, or four and a table",
+            ),
+            ("INJECT1_0 = \"NO\"", "INJECT1_0 = 2", "neither 0 nor 1"),
             ("spread = 20", "spred = 20", "unknown field"),
             ("cell = \"LUT4\"", "", "missing field `cell`"),
         ];

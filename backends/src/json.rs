@@ -3,6 +3,7 @@
 //! Format: `write_json` in Yosys' manual. Ports are as in the Verilog: vectors, bit `b` of element `e` at `e * W + b`.
 
 use blc_ir::{Module, OpKind, Result};
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json, json};
 
 use crate::carry8::Joined;
@@ -10,6 +11,7 @@ use crate::cells::{self, Cell, Direction, Value, carry8, two_carries};
 use crate::emit::{Options, VERSION, origin, plain, top};
 use crate::names::{Language, Named};
 use crate::nets::Net;
+use crate::ripple::Ripples;
 
 /// JSON of the module's top function, at hw or bit level.
 ///
@@ -20,19 +22,28 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let f = top(module)?;
     let mut named = Named::new(module, f, Language::Verilog)?;
     let joined = (module.target.as_deref() == Some("xcup")).then(|| Joined::new(&mut named.nets));
+    let mut ripples = Ripples::new(&mut named.nets, options.device.as_ref());
     let mut cells = Map::new();
+    let mut driven: FxHashSet<Net> = FxHashSet::default();
     for i in 0..named.nets.order.len() {
         let id = named.nets.order[i];
-        let cell = match (&joined, f.op(id).kind) {
+        let made = match (&joined, f.op(id).kind) {
             (Some(joined), OpKind::Xc7Carry4 {}) if joined.is_first(id) => continue,
             (Some(joined), OpKind::Xc7Carry4 {}) => {
-                carry8(joined.cell(&named.nets, id).ok_or_else(|| two_carries(&named.nets, id))?)
+                vec![carry8(joined.cell(&named.nets, id).ok_or_else(|| two_carries(&named.nets, id))?)]
             }
-            _ => cells::of(&named.nets, id, options)?,
+            _ => match ripples.take(id) {
+                Some(made) => made,
+                None => vec![cells::of(&named.nets, id, options)?],
+            },
         };
-        let name = format!("{}_cell", named.bit(f.op(id).result()).replace('[', "_").replace(']', ""));
-        let name = named.namer.claim(&name);
-        cells.insert(name, cell_json(&cell, &origin(&f.locs, f.op(id).loc)));
+        for cell in made {
+            let outputs = cell.pins.iter().filter(|pin| pin.direction == Direction::Out);
+            driven.extend(outputs.flat_map(|pin| &pin.nets));
+            let name = format!("{}_cell", named.bit(f.op(id).result()).replace('[', "_").replace(']', ""));
+            let name = named.namer.claim(&name);
+            cells.insert(name, cell_json(&cell, &origin(&f.locs, f.op(id).loc)));
+        }
     }
     let mut ports = Map::new();
     let mut netnames = Map::new();
@@ -45,6 +56,9 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     for &id in &named.nets.order {
         for v in f.op(id).results() {
             let net = named.nets.bit(v);
+            if !driven.contains(&net) {
+                continue;
+            }
             let name = named.of(net).replace('[', "_").replace(']', "");
             if !netnames.contains_key(&name) {
                 netnames.insert(name, json!({"hide_name": 0, "bits": bits(&[net]), "attributes": {}}));

@@ -13,6 +13,7 @@ pub mod liberty;
 pub mod names;
 pub mod nets;
 pub mod project;
+pub mod ripple;
 pub mod rust;
 pub mod sim;
 pub mod sop;

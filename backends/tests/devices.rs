@@ -44,6 +44,71 @@ fn wide() -> Module {
     common::module("net", f)
 }
 
+/// The devices there are, and Gowin's with its carry chains, which take positions without tables.
+fn devices() -> Vec<Device> {
+    let chains = r#"
+[carry]
+cell = "ALU"
+carry_in = "CIN"
+carry_out = "COUT"
+positions = [{ inputs = ["I0", "I1"], sum = "SUM" }]
+ties = { I3 = 1 }
+parameters = { ALU_MODE = 0 }
+
+[models]
+ALU = """
+module ALU (output SUM, COUT, input I0, I1, I3, CIN);
+  parameter ALU_MODE = 0;
+  assign SUM = I0 ^ I1 ^ CIN;
+  assign COUT = I0 ^ I1 ? CIN : I0;
+endmodule
+"""
+"#;
+    let own = include_str!("../targets/gowin.toml").replace("[models]", chains);
+    Device::own().into_iter().chain([Device::parse(&own, "").unwrap()]).collect()
+}
+
+/// Five bits from a carry chain of a device, and one more made of two of them.
+fn rippled(device: &Device) -> Module {
+    let mut f = Func::new("net", FuncKind::HwModule);
+    f.set_attr("latency", FuncAttr::Int(0));
+    let x = f.add_param("x", Type::bits(9));
+    let loc = f.locs.layer("head");
+    let x: Vec<_> = (0..9).map(|i| f.extract(x, i, Type::BIT, loc)).collect();
+    let [zero, one] = [0, 1].map(|bit| f.constant(bit, Type::BIT));
+    let mut s = Vec::new();
+    let mut d = Vec::new();
+    let mut position = |f: &mut Func, init: u64, pins: &[blc_ir::Value]| {
+        let mut pins = pins.to_vec();
+        pins.resize(6, one);
+        let site = f.push(OpKind::Xc7Lut6_2 { init }, &pins, &[Type::BIT; 2], loc);
+        let mut results = f.op(site).results();
+        s.extend(results.next());
+        d.extend(results.next());
+    };
+    // Parity at O6, a bit or a product at O5.
+    let two = 0x6666_6666_aaaa_aaaa;
+    match device.ripple() {
+        4 => {
+            position(&mut f, 0x9696_9696_aaaa_aaaa, &x[..3]);
+            position(&mut f, 0x8778_8778_8888_8888, &x[1..5]);
+            position(&mut f, two, &x[5..7]);
+        }
+        _ => (0..3).for_each(|i| position(&mut f, two, &x[2 * i..2 * i + 2])),
+    }
+    position(&mut f, two, &x[7..9]);
+    let first = [&s[..], &d, &[zero, zero]].concat();
+    let first = f.push(OpKind::Xc7Carry4 {}, &first, &[Type::BIT; 8], loc);
+    let first: Vec<_> = f.op(first).results().collect();
+    let last = [zero, zero, zero, zero, zero, zero, zero, zero, first[7], zero];
+    let last = f.push(OpKind::Xc7Carry4 {}, &last, &[Type::BIT; 8], loc);
+    let last = f.op(last).result();
+    let table = f.push1(OpKind::Xc7Lut6 { init: 0x6 }, &[first[0], last], Type::BIT, loc);
+    let y = f.pack(&[&first[..4], &[last, table]].concat(), Type::bits(6), loc);
+    f.add_result("y", y);
+    Module { target: Some(device.name.clone()), ..common::module("net", f) }
+}
+
 fn write(dir: &Path, module: &Module, options: &Options, format: Format) -> Vec<String> {
     let files = format.emit(module, options).unwrap();
     files.iter().for_each(|f| std::fs::write(dir.join(&f.name), &f.text).unwrap());
@@ -128,13 +193,16 @@ fn simulate(dir: &Path, sources: &[&str]) -> String {
 
 #[test]
 fn every_device_simulates_what_the_evaluator_says() {
-    for device in Device::own() {
+    for (number, device) in devices().into_iter().enumerate() {
         let mut designs = vec![common::net(false), common::net(true)];
         if !device.mux.is_empty() {
             designs.push(wide());
         }
+        if device.carry.is_some() {
+            designs.push(rippled(&device));
+        }
         for (i, module) in designs.iter().enumerate() {
-            let dir = folder(&format!("device_{}_{i}", device.name));
+            let dir = folder(&format!("device_{}{number}_{i}", device.name));
             let options = options(device.clone());
             let files = write(&dir, module, &options, Format::Verilog);
             assert_eq!(files, ["net.v".into(), format!("{}_sim.v", device.name)]);
@@ -175,6 +243,19 @@ fn inverted_table(json: &str) -> String {
     let at = starts.find(|&at| json[at..].find('"') == Some(16)).unwrap();
     let inverted: String = json[at..at + 16].chars().map(|c| if c == '0' { '1' } else { '0' }).collect();
     format!("{}{inverted}{}", &json[..at], &json[at + 16..])
+}
+
+#[test]
+fn a_position_that_a_device_has_not_is_refused() {
+    for device in devices().into_iter().filter(|device| device.carry.is_some()) {
+        let mut module = rippled(&device);
+        let f = &mut module.funcs[0];
+        // The majority of three bits is no exclusive or of two, and not what a table of four inputs has at 0 of its last two.
+        let site = f.op_ids().find(|&id| matches!(f.op(id).kind, OpKind::Xc7Lut6_2 { .. })).unwrap();
+        f.set_kind(site, OpKind::Xc7Lut6_2 { init: 0x9696_9696_e8e8_e8e8 });
+        let e = Format::Json.emit(&module, &options(device)).unwrap_err();
+        assert_eq!(e.code.id, "BL3007", "{}", e.message);
+    }
 }
 
 #[test]

@@ -309,6 +309,9 @@ pub struct Compile {
     /// cycles: `in_valid`, held until `in_ready`, and `out_valid` [default: fast with --latency-ns, else small]
     #[arg(long, value_name = "KIND", conflicts_with = "no_head", value_parser = head)]
     pub head: Option<Head>,
+    /// Encoder of `@default`: `iterative=M`, its comparisons sharing comparators, a sample in M cycles as with `--head`
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["no_encoder", "head"], value_parser = iterative)]
+    pub encoder: Option<u64>,
     /// A bit beside the data of `@default` that says whether it is there: `in_valid` and `out_valid`
     #[arg(long)]
     pub valid: bool,
@@ -546,14 +549,16 @@ pub enum Head {
 }
 
 fn head(text: &str) -> Result<Head, String> {
-    let most = blc_ir::control::MAX_INTERVAL;
-    match text.strip_prefix("iterative=").map(str::parse) {
-        None => {
-            text.parse().map(Head::Of).map_err(|_| format!("say `small`, `fast` or `iterative=M`, M from 2 to {most}"))
-        }
-        Some(Ok(m)) if (2..=most).contains(&m) => Ok(Head::Iterative(m)),
-        Some(_) => Err(format!("`iterative=M` is wanted, M from 2 to {most}")),
+    match text.parse() {
+        Ok(head) => Ok(Head::Of(head)),
+        Err(_) => iterative(text).map(Head::Iterative).map_err(|e| format!("say `small`, `fast`, or else {e}")),
     }
+}
+
+fn iterative(text: &str) -> Result<u64, String> {
+    let most = blc_ir::control::MAX_INTERVAL;
+    let number = text.strip_prefix("iterative=").and_then(|m| m.parse().ok());
+    number.filter(|m| (2..=most).contains(m)).ok_or_else(|| format!("`iterative=M` is wanted, M from 2 to {most}"))
 }
 
 /// `OLD=NEW`.

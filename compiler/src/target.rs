@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use blc_backends::device::{self, Device, Family, Speeds};
 use blc_frontend::files;
-use blc_passes::{Target, suggest};
+use blc_passes::{Ripple, Target, suggest};
 
 /// What a design is compiled for.
 #[derive(Clone, Debug)]
@@ -19,6 +19,11 @@ pub struct Chosen {
 }
 
 impl Chosen {
+    /// The carry chains of its device.
+    pub fn ripple(&self) -> Option<Ripple> {
+        self.device.as_ref().and_then(|device| Ripple::of_inputs(device.ripple()))
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match &self.device {

@@ -75,9 +75,10 @@ blc_ir::codes! {
          sides differ: bit `a` of a table is its value where operand `j` is bit `j` of `a`.";
     BL2122 = RULES_MISSING: "no rewrite rules",
         "The pass `rules` applies the rules of a file: `blc compile … --rules my.rules`, `blc opt … --passes rules --rules my.rules`.";
-    BL2130 = ITERATE: "a head that cannot take several cycles",
-        "`iterate{interval=M}` lets C sums of bits share the adders of C / M: there have to be at least M of them, M is 2 to 64, \
-         and nothing may have been iterated before.";
+    BL2130 = ITERATE: "a head or an encoder that cannot take several cycles",
+        "`iterate{interval=M}` lets C sums of bits share the adders of C / M, and with `encoder=true` C comparisons of a word \
+         with constants C / M comparators: there have to be at least M of them, M is 2 to 64, and nothing may have been \
+         iterated before.";
     BL2140 = GATES_MISSING: "no gates to build of",
         "The pass `gates` takes its gates from a library of standard cells: the one of `--target gates`, or the file of \
          `--liberty`.";

@@ -2,6 +2,7 @@
 
 use blc_ir::Level;
 
+use crate::head::Ripple;
 use crate::target::Target;
 use crate::timing::Delays;
 
@@ -80,6 +81,8 @@ pub struct Goals {
     pub delays: Delays,
     /// Without what.
     pub forbid: Forbid,
+    /// What carry chains a device has that is not Xilinx'.
+    pub ripple: Option<Ripple>,
 }
 
 impl Goals {
@@ -92,6 +95,7 @@ impl Goals {
             effort: EFFORT,
             delays: Delays::default(),
             forbid: Forbid::default(),
+            ripple: None,
         }
     }
 }
@@ -188,7 +192,7 @@ const AGAIN: &str = "try[20000](cover{k={small},slack={loose},effort=0},resub{k=
 
 /// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
 pub fn pipeline(level: Level, goals: &Goals) -> String {
-    let Goals { target, registers, head, effort, ref delays, forbid } = *goals;
+    let Goals { target, registers, head, effort, ref delays, forbid, ripple } = *goals;
     if level == Level::Hw {
         return String::new();
     }
@@ -221,11 +225,14 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     };
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
-    let lowering = match (target, registered) {
+    let lowering = match (target, registered, ripple) {
         _ if head == Head::Fast => "{fast=true}",
-        _ if forbid.carry || forbid.pair => "",
-        (Target::Xc7 | Target::Xcup, true) => "{carry=true,registered=true}",
-        (Target::Xc7 | Target::Xcup, _) => "{carry=true}",
+        (Target::Xc7 | Target::Xcup, ..) if forbid.carry || forbid.pair => "",
+        (Target::Xc7 | Target::Xcup, true, _) => "{carry=true,registered=true}",
+        (Target::Xc7 | Target::Xcup, ..) => "{carry=true}",
+        (.., Some(Ripple::Pairs)) if !forbid.carry => "{ripple=2}",
+        (.., Some(Ripple::Products)) if !forbid.carry => "{ripple=4}",
+        _ if target.k() <= 4 && target != Target::Gates => "{ripple=1}",
         _ => "",
     };
     let sites = match target {
@@ -309,10 +316,13 @@ mod tests {
             "fold,lower-encoder,lower-head{carry=true},fold,cover{k=6,sites=true,effort=1},fold,bound,muxes{k=6},pipeline{stages=0},to-xc7,dce"
         );
         let found = text(Target::Slices(4), Registers::Stages(0), 0);
-        let wide = "fold,lower-encoder,lower-head,fold,cover{k=4,muxes=true,effort=0},fold,bound,muxes{k=4,sites=false},pipeline{stages=0},dce";
+        let wide = "fold,lower-encoder,lower-head{ripple=1},fold,cover{k=4,muxes=true,effort=0},fold,bound,muxes{k=4,sites=false},pipeline{stages=0},dce";
         assert_eq!(found, wide);
         let found = text(Target::Lut(4), Registers::Levels(2), 0);
-        assert_eq!(found, "fold,lower-encoder,lower-head,fold,cover{k=4,effort=0},fold,bound,pipeline{levels=2},dce");
+        assert_eq!(
+            found,
+            "fold,lower-encoder,lower-head{ripple=1},fold,cover{k=4,effort=0},fold,bound,pipeline{levels=2},dce"
+        );
     }
 
     #[test]

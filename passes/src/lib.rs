@@ -53,6 +53,7 @@ pub use check::Check;
 pub use control::Control;
 pub use cost::Cost;
 pub use default::{Forbid, Goals, Head, Registers};
+pub use head::Ripple;
 pub use manager::{Failure, PassManager, PassObserver, PassRun, RunReport};
 pub use pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
 pub use pipeline::Pipeline;

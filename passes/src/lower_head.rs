@@ -1,13 +1,13 @@
 //! `lower-head`: sums, comparisons, choices and the largest of words become lookup tables.
 //!
-//! Sums become bit heaps of lookup tables ([`crate::heap`]) or, with `carry`, of the counters of Xilinx slices
-//! ([`crate::head`]); the rest what [`crate::compare`] says. With `fast` all is built for few levels ([`crate::head::fast`]).
+//! Sums become bit heaps of lookup tables ([`crate::heap`]) or, with `carry` and `ripple`, what carry chains of the target
+//! make of them ([`crate::head`]); the rest what [`crate::compare`] says. With `fast` all is built for few levels ([`crate::head::fast`]).
 
-use blc_ir::{Func, Level, Op, OpKind, Type, Value};
+use blc_ir::{Func, Level, Op, OpId, OpKind, Type, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{argmax, choose, greater};
-use crate::head::{Slices, fast};
+use crate::head::{Addends, Ripple, Slices, fast, rippled};
 use crate::heap::{BitHeap, Levels};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use crate::rebuild::{Bits, Rebuild};
@@ -25,6 +25,9 @@ pub struct LowerHeadOptions {
     pub carry: bool,
     /// Whether all that a carry chain makes goes into registers, as `pipeline` has it by layers.
     pub registered: bool,
+    /// Inputs of a position of the target's carry chains, where sums are to take those: 2 or 4; 1 for full adders of tables
+    /// ([`Ripple`]).
+    pub ripple: u8,
     /// Whether few levels count more than few tables: no carry chains then.
     pub fast: bool,
 }
@@ -46,12 +49,16 @@ impl Pass for LowerHead {
         if !f.ops().any(|(_, op)| words(op.kind)) {
             return Ok(Changed::No);
         }
-        let fast = self.options.fast;
-        let slices = (self.options.carry && !fast).then(|| Slices::new(self.options.registered));
-        let mut lowering =
-            Lowering { rebuild: Rebuild::new(f), bits: Bits::default(), levels: Levels::new(), slices, fast };
+        let LowerHeadOptions { carry, registered, ripple, fast } = self.options;
+        let slices = (carry && !fast).then(|| Slices::new(registered));
+        let ripple = Ripple::of_inputs(ripple).filter(|_| !fast);
+        let (rebuild, bits, levels) = (Rebuild::new(f), Bits::default(), Levels::new());
+        let mut lowering = Lowering { rebuild, bits, levels, slices, ripple, fast };
+        let mut done = 0;
         for (id, op) in f.ops() {
             match words(op.kind) {
+                _ if id.index() < done => {}
+                true if ripple.is_some() && op.kind == (OpKind::Sum {}) => done = lowering.sums(id),
                 true => lowering.op(op),
                 false => {
                     lowering.rebuild.copy(id);
@@ -70,16 +77,39 @@ struct Lowering<'a> {
     bits: Bits,
     levels: Levels,
     slices: Option<Slices>,
+    ripple: Option<Ripple>,
     fast: bool,
 }
 
 impl Lowering<'_> {
+    /// Sums that stand one after the other and do not depend on each other, on carry chains. Returns the number of the op
+    /// behind them.
+    fn sums(&mut self, first: OpId) -> usize {
+        let old = self.rebuild.old;
+        let start = old.op(first).result();
+        let alone = |op: &Op<'_>| op.kind == (OpKind::Sum {}) && op.operands.iter().all(|&v| v < start);
+        let run = || old.ops().skip(first.index()).map(|(_, op)| op).take_while(alone);
+        let addends: Vec<Addends> = run().map(|op| self.addends(op)).collect();
+        let f = &mut self.rebuild.new;
+        let sums = match self.ripple {
+            Some(kind) => rippled(f, kind, &addends),
+            None => Vec::new(),
+        };
+        for (op, columns) in run().zip(sums) {
+            self.finish(op, columns);
+        }
+        first.index() + addends.len()
+    }
+
     fn op(&mut self, op: Op<'_>) {
+        if op.kind == (OpKind::Sum {}) {
+            let columns = self.sum(op);
+            return self.finish(op, columns);
+        }
         let operands: Vec<Value> = op.operands.iter().map(|&v| self.rebuild.get(v)).collect();
         let ty = self.rebuild.old.ty(op.result());
         let f = &mut self.rebuild.new;
         let bits = match op.kind {
-            OpKind::Sum {} => self.sum(&operands, ty.total_bits(), op),
             OpKind::Gt {} => {
                 let (a, b) = (self.bits.all(f, operands[0]), self.bits.all(f, operands[1]));
                 vec![greater(f, &a, &b, op.loc)]
@@ -113,36 +143,49 @@ impl Lowering<'_> {
         }
     }
 
-    /// The sum of bits and words, modulo two to the width.
-    fn sum(&mut self, parts: &[Value], width: usize, op: Op<'_>) -> Vec<Value> {
-        let f = &mut self.rebuild.new;
-        let mut addends: Vec<(usize, Value)> = Vec::with_capacity(parts.len());
+    /// The bits and words of a sum, by column.
+    fn addends(&mut self, op: Op<'_>) -> Addends {
+        let width = self.rebuild.old.ty(op.result()).total_bits();
+        let mut addends: Vec<(usize, Value)> = Vec::with_capacity(op.operands.len());
         let mut constant = 0u64;
-        for &part in parts {
+        for &part in op.operands {
+            let part = self.rebuild.get(part);
+            let f = &mut self.rebuild.new;
             match f.as_const(part) {
                 Some(value) => constant = constant.wrapping_add(value),
                 None => addends.extend(self.bits.all(f, part).into_iter().enumerate().filter(|(c, _)| *c < width)),
             }
         }
         for column in (0..width).filter(|c| constant >> c & 1 == 1) {
-            addends.push((column, f.constant(1, Type::BIT)));
+            addends.push((column, self.rebuild.new.constant(1, Type::BIT)));
         }
-        let mut zero = None;
-        let mut whole = |f: &mut Func, columns: Vec<Option<Value>>| -> Vec<Value> {
-            let bit = |bit: Option<Value>| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT)));
-            columns.into_iter().map(bit).collect()
-        };
+        Addends { bits: addends, width, loc: op.loc }
+    }
+
+    /// The sum of bits and words, modulo two to the width.
+    fn sum(&mut self, op: Op<'_>) -> Vec<Option<Value>> {
+        let Addends { bits, width, loc } = self.addends(op);
+        let f = &mut self.rebuild.new;
         if self.fast {
-            let bits: Vec<_> = addends.iter().map(|&(column, bit)| (column, bit, self.levels.of(bit))).collect();
-            let columns = fast::sum(f, &bits, width, op.loc);
-            return whole(f, columns);
+            let bits: Vec<_> = bits.iter().map(|&(column, bit)| (column, bit, self.levels.of(bit))).collect();
+            return fast::sum(f, &bits, width, loc);
         }
-        let planned = self.slices.as_mut().and_then(|slices| slices.sum(f, &addends, width, op.loc));
-        let columns = planned.unwrap_or_else(|| {
+        let planned = self.slices.as_mut().and_then(|slices| slices.sum(f, &bits, width, loc));
+        planned.unwrap_or_else(|| {
             let mut heap = BitHeap::new(width);
-            addends.iter().for_each(|&(column, bit)| heap.add(column, bit, self.levels.of(bit)));
-            heap.compress(f, &mut self.levels, op.loc)
-        });
-        whole(f, columns)
+            bits.iter().for_each(|&(column, bit)| heap.add(column, bit, self.levels.of(bit)));
+            heap.compress(f, &mut self.levels, loc)
+        })
+    }
+
+    /// A sum by its bits, of which some are known to be 0.
+    fn finish(&mut self, op: Op<'_>, columns: Vec<Option<Value>>) {
+        let f = &mut self.rebuild.new;
+        let mut zero = None;
+        let mut whole =
+            |bit: Option<Value>| bit.unwrap_or_else(|| *zero.get_or_insert_with(|| f.constant(0, Type::BIT)));
+        let bits: Vec<Value> = columns.into_iter().map(&mut whole).collect();
+        let word = self.bits.pack(f, &bits, self.rebuild.old.ty(op.result()));
+        self.rebuild.set(op.result(), word);
     }
 }

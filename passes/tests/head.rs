@@ -12,8 +12,9 @@ use proptest::prelude::*;
 
 const LOC: LocId = LocId::UNKNOWN;
 
-/// The kinds of heads that every device can have.
-const HEADS: [&str; 2] = ["lower-head", "lower-head{fast=true}"];
+/// The kinds of heads: those that every device can have, and those of small ones, without carry chains and on them.
+const HEADS: [&str; 5] =
+    ["lower-head", "lower-head{fast=true}", "lower-head{ripple=1}", "lower-head{ripple=2}", "lower-head{ripple=4}"];
 
 /// `word.sum` of `n` bits.
 fn popcount(n: usize) -> Func {
@@ -62,7 +63,7 @@ fn lowered(f: Func, passes: &str) -> Module {
     module
 }
 
-/// Only tables and wires are left.
+/// Only tables, wires and primitives are left.
 fn assert_lowered(f: &Func) {
     for (_, op) in f.ops() {
         let fine = matches!(
@@ -72,6 +73,8 @@ fn assert_lowered(f: &Func) {
                 | OpKind::Const { .. }
                 | OpKind::Extract { .. }
                 | OpKind::Pack {}
+                | OpKind::Xc7Lut6_2 { .. }
+                | OpKind::Xc7Carry4 {}
         );
         assert!(fine, "{} is left", op.info().mnemonic);
     }
@@ -199,10 +202,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn keeps_what_words_compute(seed: u64, ops in 5usize..60, fast: bool) {
+    fn keeps_what_words_compute(seed: u64, ops in 5usize..60, kind in 0..HEADS.len()) {
         let mut module = module_of(random_words(seed, ops));
         let before = module.funcs[0].clone();
-        let head = HEADS[usize::from(fast)];
+        let head = HEADS[kind];
         run(&mut module, &format!("lower-encoder,{head},fold,{head}"));
         assert_lowered(&module.funcs[0]);
         assert_equal(&module, &before, &module.funcs[0], 64, seed);
@@ -226,6 +229,21 @@ fn heads_cost_no_more_than_measured() {
         assert!(one.lut_functions <= group, "{one:?}");
         assert!(all.lut_functions <= functions, "{all:?}");
         assert!(placed.lut_functions <= functions && placed.luts <= sites, "{placed:?}");
+    }
+}
+
+/// Sums on carry chains of small devices, in tables and positions: a full adder of tables takes two for each bit that goes.
+#[test]
+fn chains_of_small_devices_take_less_than_full_adders() {
+    for (bits, left, pairs, products) in [(30, 5, 50, 42), (100, 7, 170, 146), (300, 9, 510, 440)] {
+        let sites = |kind: &str| {
+            let groups = area(head(bits * 10, 10), &format!("{kind},fold")).luts;
+            let class = area(argmax(&[left; 10]), "lower-head,fold").luts;
+            (groups - class) as f64 / 10.0
+        };
+        let found = [HEADS[2], HEADS[3], HEADS[4]].map(sites);
+        assert!(found[0] <= f64::from(2 * bits as u32), "two tables for a bit: {found:?}");
+        assert!(found[1] <= f64::from(pairs) && found[2] <= f64::from(products), "{bits}: {found:?}");
     }
 }
 

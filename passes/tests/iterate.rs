@@ -113,6 +113,51 @@ fn sums_share_adders_over_any_number_of_cycles() {
     }
 }
 
+/// Features of a width compared with constants of their own, a layer of tables, and the largest of three sums.
+fn encoded(features: usize, width: u8, thresholds: &[usize]) -> Module {
+    let rng = &mut Rng(features as u64 + u64::from(width));
+    let mut f = Func::new("net", FuncKind::Func);
+    let x = f.add_param("x", Type::array(blc_ir::Elem::Word(width), &[features]).unwrap());
+    let mut bits: Vec<Value> = Vec::new();
+    for feature in 0..features {
+        let word = f.extract(x, feature * usize::from(width), Type::word(width), LocId::UNKNOWN);
+        for t in 0..thresholds[feature % thresholds.len()] {
+            let loc = f.locs.neuron(blc_ir::loc::ENCODER, (8 * feature + t) as u32);
+            let bound = rng.word(width.into());
+            bits.push(f.push1(OpKind::GtConst { bound }, &[word], Type::BIT, loc));
+        }
+    }
+    let n = bits.len();
+    let layer: Vec<Value> = (0..12)
+        .map(|i| {
+            let loc = f.locs.neuron("layer0", i as u32);
+            f.lut(0x9e37_79b9 >> (i % 8) & 0xff, &[bits[i % n], bits[(7 * i + 3) % n], bits[(3 * i + 5) % n]], loc)
+        })
+        .collect();
+    let head = f.locs.layer(blc_ir::loc::HEAD);
+    let sums: Vec<Value> = layer.chunks(4).map(|group| f.sum(group, 3, head)).collect();
+    let class = f.word_argmax(&sums, head);
+    f.add_result("class", class);
+    module_of(f)
+}
+
+#[test]
+fn comparisons_share_comparators_over_any_number_of_cycles() {
+    // Of 8 bits and of 3, with fewer thresholds than cycles and with more.
+    for (width, thresholds, interval) in [(8, &[4usize, 7, 1][..], 3), (8, &[8], 8), (3, &[2, 5], 2), (12, &[3], 2)] {
+        for registers in ["stages=0", "head_levels=1", "stages=3,reset=true,inputs=true"] {
+            let before = encoded(4, width, thresholds);
+            let mut after = before.clone();
+            let passes = format!(
+                "iterate{{interval={interval},encoder=true}},fold,lower-encoder,lower-head,cover{{k=4}},fold,pipeline{{{registers}}},dce"
+            );
+            run(&mut after, &passes);
+            assert_eq!(prove(&before, &after), Verdict::Proved, "{width} {interval} {registers}");
+            stream(&before, &after, interval);
+        }
+    }
+}
+
 #[test]
 fn carry_chains_and_pairs_iterate_too() {
     let before = net(5);
@@ -202,6 +247,8 @@ fn too_few_sums_are_refused() {
         let failure = try_run(&mut module, &format!("iterate{{interval={interval}}}")).unwrap_err();
         assert_eq!(failure.errors[0].code.id, "BL2130");
     }
+    let few = try_run(&mut encoded(3, 8, &[2]), "iterate{interval=3,encoder=true}").unwrap_err();
+    assert_eq!(few.errors[0].code.id, "BL2130");
     let failure = try_run(&mut net(4), "iterate,iterate").unwrap_err();
     assert_eq!(failure.errors[0].code.id, "BL2130");
 }

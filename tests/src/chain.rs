@@ -16,7 +16,7 @@ use blc_ir::{Elem, Level, Module, OpKind, parse, verify};
 use blc_passes::equiv::{self, Side, Verdict};
 use blc_passes::gates::Gates;
 use blc_passes::timing::Delays;
-use blc_passes::{Check, Forbid, Goals, Head, PassManager, Pipeline, Registers, Registry, Target, default};
+use blc_passes::{Check, Forbid, Goals, Head, PassManager, Pipeline, Registers, Registry, Ripple, Target, default};
 
 use crate::random::Rng;
 
@@ -91,7 +91,8 @@ impl Way {
         };
         let forbid = Forbid { pair: rng.chance(8), muxf: rng.chance(8), carry: rng.chance(8) };
         let head = if rng.chance(4) { Head::Fast } else { Head::Small };
-        Self { goals: Goals { target, registers, head, effort, delays, forbid }, device }
+        let ripple = device.as_ref().and_then(|device| Ripple::of_inputs(device.ripple()));
+        Self { goals: Goals { target, registers, head, effort, delays, forbid, ripple }, device }
     }
 }
 
@@ -121,7 +122,8 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     let mut passes = default::pipeline(top.level(), &way.goals);
     if top.level() == Level::Bit {
         // Words at bit level: the default is for models, which begin above, and for netlists, which have none.
-        let head = if way.goals.head == Head::Fast { "{fast=true}" } else { "" };
+        let inputs = way.goals.ripple.map_or(0, Ripple::inputs);
+        let head = if way.goals.head == Head::Fast { "{fast=true}".into() } else { format!("{{ripple={inputs}}}") };
         passes = format!("lower-encoder,lower-head{head},{passes}");
     }
     let pipeline = Pipeline::parse(&passes, "", &Registry::standard()).map_err(words("pipeline"))?;

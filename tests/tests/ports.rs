@@ -9,13 +9,15 @@ use blc_ir::eval::Val;
 use common::{blc, compile, design, golden, golden_samples, report, tool};
 use tempfile::tempdir;
 
-const OPTIONS: [&[&str]; 6] = [
+const OPTIONS: [&[&str]; 8] = [
     &["--valid", "--reset", "sync-low", "--registers", "in"],
     &["--head", "iterative=10", "--reset", "sync-high"],
     &["--valid", "--stages", "0", "--registers", "in,out", "--port", "x=pixels,clk=aclk,in_valid=go"],
     &["--head", "iterative=3", "--stages", "0"],
     &["--head", "iterative=4", "--clock", "120", "--reset", "sync-low"],
     &["--head", "iterative=2", "--stages", "3", "--no-scores", "--registers", "in"],
+    &["--encoder", "iterative=3", "--reset", "sync-low"],
+    &["--encoder", "iterative=2", "--stages", "3"],
 ];
 
 fn bits(samples: &[(Vec<Val>, Vec<Val>)]) -> Vec<u8> {
@@ -41,7 +43,7 @@ fn simulated(module: &Module, engine: Engine, samples: &[(Vec<Val>, Vec<Val>)]) 
 fn every_target_has_every_port() {
     let samples = golden_samples();
     for (i, target) in ["xc7", "xcup", "ecp5", "ice40", "gowin", "lut4"].into_iter().enumerate() {
-        for options in [OPTIONS[i], OPTIONS[(i + 3) % 6]] {
+        for options in [OPTIONS[i], OPTIONS[(i + 3) % 8]] {
             let dir = tempdir().expect("a folder");
             compile(
                 &golden(),
@@ -94,6 +96,19 @@ fn a_shared_head_is_smaller() {
     };
     let (plain, shared) = (area(&[]), area(&["--head", "iterative=10"]));
     assert!(10 * shared < 9 * plain, "{plain} sites, {shared} with a shared head");
+}
+
+#[test]
+fn a_shared_encoder_is_smaller() {
+    let encoder = |target: &str, options: &[&str]| {
+        let dir = tempdir().expect("a folder");
+        compile(&golden(), dir.path(), &[&["--target", target, "--stages", "4", "--emit", "blir"], options].concat());
+        report(dir.path())["by_part"]["encoder"]["luts"].as_u64().expect("a count")
+    };
+    for (target, percent) in [("xc7", 60), ("ecp5", 45)] {
+        let (plain, shared) = (encoder(target, &[]), encoder(target, &["--encoder", "iterative=3"]));
+        assert!(100 * shared < percent * plain, "{target}: {plain}, {shared} shared");
+    }
 }
 
 #[test]

@@ -145,6 +145,8 @@ pub struct Named<'a> {
     pub results: Vec<PortNames>,
     /// Gives further names.
     pub namer: Namer,
+    /// Whether carry chains are vectors: those of Xilinx.
+    vectors: bool,
     of_nets: Vec<String>,
 }
 
@@ -166,7 +168,8 @@ impl<'a> Named<'a> {
             namer = Namer::new(language);
         }
         let of_nets = vec![String::new(); nets.count()];
-        let mut named = Self { nets, name, params: Vec::new(), results: Vec::new(), namer, of_nets };
+        let vectors = matches!(module.target.as_deref(), None | Some("xc7" | "xcup"));
+        let mut named = Self { nets, name, params: Vec::new(), results: Vec::new(), namer, vectors, of_nets };
         named.ports(language);
         named.constants(language);
         named.ops();
@@ -249,7 +252,7 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// A carry chain's results are two vectors.
+    /// A carry chain's results are two vectors; in cells of a device, which may have no use for all of them, single bits.
     fn carry(&mut self, op: Op<'_>) {
         let wish = wish(self.nets.f, op.loc, op.result());
         let results: Vec<Value> = op.results().collect();
@@ -257,8 +260,8 @@ impl<'a> Named<'a> {
             let base = self.namer.claim(&format!("{wish}_{suffix}"));
             for (bit, &v) in vector.iter().enumerate() {
                 let name = match self.namer.language {
-                    Language::Verilog => format!("{base}[{bit}]"),
-                    Language::Blif => self.namer.claim(&format!("{base}[{bit}]")),
+                    Language::Verilog if self.vectors => format!("{base}[{bit}]"),
+                    Language::Verilog | Language::Blif => self.namer.claim(&format!("{base}[{bit}]")),
                 };
                 self.name_nets(v, &[name]);
             }

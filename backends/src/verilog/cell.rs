@@ -17,10 +17,11 @@ pub fn file(device: &Device) -> String {
 /// Simulation models of a device's cells that a module's top function uses, where the device has them.
 pub fn models(module: &Module, device: &Device) -> Option<String> {
     let f = module.top()?;
-    let (mut lut, mut zero, mut one, mut mux) = (false, false, false, [false; 2]);
+    let (mut lut, mut zero, mut one, mut carry, mut mux) = (false, false, false, false, [false; 2]);
     for (_, op) in f.ops() {
         match op.kind {
             OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } => lut = true,
+            OpKind::Xc7Carry4 {} => carry = true,
             OpKind::Xc7MuxF7 {} => mux[0] = true,
             OpKind::Xc7MuxF8 {} => mux[1] = true,
             OpKind::Reg { init: false, .. } => zero = true,
@@ -28,7 +29,9 @@ pub fn models(module: &Module, device: &Device) -> Option<String> {
             _ => {}
         }
     }
-    let names = [lut.then_some(&device.lut.cell), zero.then_some(&device.register.cell)];
+    let chain = device.carry.as_ref().filter(|_| carry);
+    lut |= chain.is_some_and(|carry| carry.sum.is_some());
+    let names = [lut.then_some(&device.lut.cell), chain.map(|c| &c.cell), zero.then_some(&device.register.cell)];
     let register_one = device.register_one.as_ref().filter(|_| one).map(|r| &r.cell);
     let muxes = device.mux.iter().zip(mux).filter(|(_, used)| *used).map(|(m, _)| &m.cell);
     let mut names: Vec<_> = names.into_iter().flatten().chain(muxes).chain(register_one).collect();

@@ -19,11 +19,12 @@ use blc_ir::table::{depends, widen};
 use blc_ir::{Module, OpId, OpKind, Result, Value};
 
 use crate::carry8::Joined;
-use crate::cells::{self, Cell};
+use crate::cells::{self, Cell, Direction};
 use crate::emit::{Options, origin, top};
 use crate::expr::Expr;
 use crate::names::{Language, Named, PortNames};
 use crate::nets::Net;
+use crate::ripple::Ripples;
 
 /// Bits that one `assign` of a result joins, where the result has no words.
 const BITS_A_LINE: usize = 16;
@@ -46,8 +47,12 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
     let cells = match options.device.is_some() || options.liberty.is_some() {
         false => FxHashMap::default(),
         true => {
-            let ids = named.nets.order.iter().copied();
-            ids.map(|id| Ok((id, cells::of(&named.nets, id, options)?))).collect::<Result<_>>()?
+            let mut ripples = Ripples::new(&mut named.nets, options.device.as_ref());
+            let mut of = |id| match ripples.take(id) {
+                Some(cells) => Ok((id, cells)),
+                None => Ok((id, vec![cells::of(&named.nets, id, options)?])),
+            };
+            named.nets.order.iter().map(|&id| of(id)).collect::<Result<_>>()?
         }
     };
     let mut writer = Writer { named, cells, carries, spare: Vec::new(), read, out: &mut out };
@@ -59,7 +64,7 @@ pub fn emit(module: &Module, options: &Options) -> Result<String> {
 struct Writer<'a, 'b> {
     named: Named<'a>,
     /// Those of a device or a library; what is not among them is written behaviourally.
-    cells: FxHashMap<OpId, Cell<'b>>,
+    cells: FxHashMap<OpId, Vec<Cell<'b>>>,
     /// Of UltraScale+.
     carries: Option<Joined>,
     /// Wires that nothing reads.
@@ -141,16 +146,22 @@ impl Writer<'_, '_> {
     fn op(&mut self, id: OpId) -> fmt::Result {
         let f = self.named.nets.f;
         let op = f.op(id);
-        if let Some(cell) = self.cells.get(&id) {
-            op.operands.iter().for_each(|v| self.read[self.named.nets.bit(*v).index()] = true);
-            let net = self.named.bit(op.result());
-            if !is_register(op.kind) {
-                writeln!(self.out, "  wire {net};")?;
+        if let Some(cells) = self.cells.get_mut(&id).map(std::mem::take) {
+            // What stays inside of cells is read by nobody else.
+            op.results()
+                .for_each(|v| self.read[self.named.nets.bit(v).index()] |= matches!(op.kind, OpKind::Xc7Carry4 {}));
+            for net in pins(&cells, Direction::Out).filter(|_| !is_register(op.kind)) {
+                self.read[net.index()] &= self.named.nets.is_used(net);
+                writeln!(self.out, "  wire {};", self.named.of(net))?;
             }
-            let wish = format!("{net}_cell");
-            let name = self.named.namer.claim(&wish);
-            cell::instance(self.out, &self.named, &name, cell)?;
-            return self.origin(id);
+            pins(&cells, Direction::In).for_each(|net| self.read[net.index()] = true);
+            for cell in &cells {
+                let wish = format!("{}_cell", self.named.bit(op.result()));
+                let name = self.named.namer.claim(&wish);
+                cell::instance(self.out, &self.named, &name, cell)?;
+                self.origin(id)?;
+            }
+            return Ok(());
         }
         if let (Some(carries), OpKind::Xc7Carry4 {}) = (&self.carries, op.kind) {
             // Within a CARRY8 the carry goes on unseen.
@@ -287,6 +298,12 @@ impl Writer<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The nets at pins of cells.
+fn pins<'a>(cells: &'a [Cell<'_>], direction: Direction) -> impl Iterator<Item = Net> + 'a {
+    let pins = cells.iter().flat_map(|cell| &cell.pins).filter(move |pin| pin.direction == direction);
+    pins.flat_map(|pin| pin.nets.iter().copied())
 }
 
 /// `[7:0] ` for a vector, nothing for a wire.

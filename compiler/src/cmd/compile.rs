@@ -191,7 +191,7 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
     if args.liberty.is_some() && !gates {
         return Err(unfit(&args.input, "--liberty", "it belongs to `--target gates`"));
     }
-    if gates && (args.valid || args.head.is_some()) && args.reset == Reset::None {
+    if gates && (args.valid || iterations(args).is_some()) && args.reset == Reset::None {
         let option = if args.valid { "--valid" } else { "--head" };
         let why = "a handshake of standard cells starts at nothing known: it needs `--reset`";
         return Err(unfit(&args.input, option, why));
@@ -204,6 +204,7 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         ("--calibrate", args.calibrate.is_some()),
         ("--input-bits", args.input_bits.is_some()),
         ("--head", args.head.is_some()),
+        ("--encoder", args.encoder.is_some()),
         ("--valid", args.valid),
         ("--reset", args.reset != Reset::None),
         ("--registers", !args.registers.is_empty()),
@@ -220,11 +221,13 @@ fn check_options(args: &Compile, input: &Input, module: &Module) -> Outcome {
         return Err(unfit(&args.input, option, why));
     }
     let level = module.top().map_or(Level::Bit, Func::level);
-    if args.head.is_some() && level != Level::Tensor {
-        return Err(unfit(&args.input, "--head", "only a model has a head"));
+    for (option, given) in &options[6..8] {
+        if *given && level != Level::Tensor {
+            return Err(unfit(&args.input, option, "only a model has such a part"));
+        }
     }
-    if args.reset != Reset::None && !args.valid && !matches!(args.head, Some(args::Head::Iterative(_))) {
-        let why = "data needs no reset; it belongs to `--valid` or `--head iterative=M`";
+    if args.reset != Reset::None && !args.valid && iterations(args).is_none() {
+        let why = "data needs no reset; it belongs to `--valid` or `iterative=M`";
         return Err(unfit(&args.input, "--reset", why));
     }
     let hw = level == Level::Hw;
@@ -291,7 +294,8 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         None | Some(args::Head::Iterative(_)) => Head::Small,
     };
     let (target, effort, delays) = (args.target.passes, args.effort, speed.delays);
-    let text = default::pipeline(level, &Goals { target, registers, head, effort, delays, forbid: forbidden(args) });
+    let (forbid, ripple) = (forbidden(args), args.target.ripple());
+    let text = default::pipeline(level, &Goals { target, registers, head, effort, delays, forbid, ripple });
     let text = match args.input_bits {
         Some(bits) => text.replacen("quantize", &format!("quantize{{bits={bits}}}"), 1),
         None => text,
@@ -300,11 +304,9 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         Some(_) => text.replacen("fold", "fold,rules,fold", 1),
         None => text,
     };
-    let text = match args.head {
-        Some(args::Head::Iterative(m)) => {
-            text.replacen("lower-encoder", &format!("iterate{{interval={m}}},fold,lower-encoder"), 1)
-        }
-        _ => text,
+    let text = match iterations(args) {
+        Some(options) => text.replacen("lower-encoder", &format!("iterate{{{options}}},fold,lower-encoder"), 1),
+        None => text,
     };
     let text = ports(args, text);
     // After what is exact and cheap, before encoder and head are built.
@@ -314,6 +316,15 @@ fn default_passes(args: &Compile, level: Level, speed: &Speed) -> String {
         (None, None) => return text,
     };
     text.replacen("fold", &approximate, 1)
+}
+
+/// Options of `iterate`, where a sample is to take several cycles.
+fn iterations(args: &Compile) -> Option<String> {
+    match (args.head, args.encoder) {
+        (Some(args::Head::Iterative(m)), _) => Some(format!("interval={m}")),
+        (_, Some(m)) => Some(format!("interval={m},encoder=true")),
+        _ => None,
+    }
 }
 
 /// The pipeline with registers and handshake at the ports.

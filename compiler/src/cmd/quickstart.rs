@@ -113,6 +113,7 @@ fn compiled(
         clock: None,
         latency_ns: None,
         head: None,
+        encoder: None,
         speed_grade: None,
         valid: false,
         reset: crate::args::Reset::None,

@@ -492,6 +492,33 @@ impl<'a> Builder<'a> {
                 }
                 6
             }
+            Cell::Ccu2c => {
+                for key in ["INJECT1_0", "INJECT1_1"] {
+                    if !settings.iter().any(|(name, value)| name.text == key && matches!(value, Setting::Text("NO"))) {
+                        return Err(wrong(&cell.at, format!("`{key}` of `CCU2C` is not as blc writes it")));
+                    }
+                }
+                let mut carry = self.bit(need("CIN")?)?;
+                for (pins, key, sum) in
+                    [(["A0", "B0", "C0", "D0"], "INIT0", "S0"), (["A1", "B1", "C1", "D1"], "INIT1", "S1")]
+                {
+                    let table = number(key, 16)?;
+                    let pins: Vec<Value> = pins.iter().map(|pin| self.bit(need(pin)?)).collect::<Built<_>>()?;
+                    let (s, d) = (self.lut(table, &pins), self.lut(table & 0xf, &pins[..2]));
+                    let value = self.lut(XOR, &[s, carry]);
+                    self.output(need(sum)?, &[value], &cell.at)?;
+                    carry = self.lut(MUX, &[d, carry, s]);
+                }
+                self.output(need("COUT")?, &[carry], &cell.at)?;
+                12
+            }
+            Cell::Carry(pins) => {
+                let [a, b, carry] = [0, 1, 2].map(|i| need(pins[i]));
+                let values = [self.bit(a?)?, self.bit(b?)?, self.bit(carry?)?];
+                let value = self.lut(MAJORITY, &values);
+                self.output(need(pins[3])?, &[value], &cell.at)?;
+                4
+            }
             Cell::Mux([low, high, select, out]) => {
                 let values = [self.bit(need(low)?)?, self.bit(need(high)?)?, self.bit(need(select)?)?];
                 let value = self.lut(MUX, &values);
@@ -539,6 +566,8 @@ impl<'a> Builder<'a> {
 
 /// `inputs[2] ? inputs[1] : inputs[0]`
 const MUX: u64 = 0b1100_1010;
+const XOR: u64 = 0b0110;
+const MAJORITY: u64 = 0b1110_1000;
 
 /// The value that a register starts at; every parameter must be as blc writes it.
 fn start(register: &Register, cell: &Name<'_>, settings: &[(Name<'_>, Setting<'_>)]) -> Built<bool> {

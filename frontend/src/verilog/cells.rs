@@ -11,6 +11,10 @@ pub enum Cell {
     Carry4,
     /// Eight of UltraScale+.
     Carry8,
+    /// Two positions of an ECP5, each with a table.
+    Ccu2c,
+    /// A carry alone: those two bits and the one before, and where it leaves.
+    Carry([&'static str; 4]),
     /// A multiplexer: what it gives where its select is 0 and where it is 1, its select and its output.
     Mux([&'static str; 4]),
     /// A register.
@@ -71,6 +75,8 @@ pub fn named(name: &str, pin: impl Fn(&str) -> bool) -> Option<Cell> {
         "LUT6_2" => Cell::Lut6_2,
         "CARRY4" => Cell::Carry4,
         "CARRY8" => Cell::Carry8,
+        "CCU2C" => Cell::Ccu2c,
+        "SB_CARRY" => Cell::Carry(["I0", "I1", "CI", "CO"]),
         "MUXF7" | "MUXF8" => Cell::Mux(["I0", "I1", "S", "O"]),
         "PFUMX" => Cell::Mux(["BLUT", "ALUT", "C0", "Z"]),
         "L6MUX21" => Cell::Mux(["D0", "D1", "SD", "Z"]),

@@ -7,7 +7,7 @@
 
 use blc_ir::diag::Result;
 use blc_ir::eval::affine;
-use blc_ir::{Func, Module, Op, OpKind, Type};
+use blc_ir::{Func, Module, Op, OpKind, Type, Value};
 use rustc_hash::FxHashSet;
 
 use super::blast::{self, Blasted};
@@ -15,7 +15,7 @@ use super::graph::{Graph, Lit};
 use super::patterns::{self, Patterns};
 use super::ports::{Ports, Side};
 use crate::default::{self, Goals, Head, Registers};
-use crate::{PassManager, Pipeline, Registry, Target};
+use crate::{PassManager, Pipeline, Registry, Ripple, Target};
 
 /// Blocks of patterns by which a stone is chosen.
 const BLOCKS: usize = 4;
@@ -44,14 +44,14 @@ impl Crossing<'_> {
         if !self.from.f.ops().any(|(_, op)| words(op.kind)) {
             return None;
         }
-        let goals = head_of(self.to.f);
-        if goals.target.is_xilinx() {
-            return self.lowered(&goals, ",cover");
+        let all = heads_of(self.to.f).into_iter();
+        let all = all
+            .filter_map(|goals| self.lowered(&goals, if goals.target.is_xilinx() { ",cover" } else { ",fold,cover" }));
+        let mut all: Vec<_> = all.collect();
+        if all.len() < 2 {
+            return all.pop();
         }
-        let both = [Head::Small, Head::Fast]
-            .into_iter()
-            .filter_map(|head| self.lowered(&Goals { head, ..goals.clone() }, ",fold,cover"));
-        both.min_by_key(|(module, f)| self.foreign(Side { module, f }).unwrap_or(usize::MAX))
+        all.into_iter().min_by_key(|(module, f)| self.foreign(Side { module, f }).unwrap_or(usize::MAX))
     }
 
     /// By the default pipeline up to a step.
@@ -101,12 +101,19 @@ impl Crossing<'_> {
     }
 }
 
-/// For what the head of a design seems to have been built: with carry chains or without, and with registers behind them
+/// For what the head of a design may have been built: with carry chains or without, whose, and with registers behind them
 /// where sum and carry of one position both leave a chain.
-fn head_of(f: &Func) -> Goals {
+fn heads_of(f: &Func) -> Vec<Goals> {
+    let plain = Goals::new(Target::Lut(6), Registers::Stages(0));
+    let small = |ripple| Goals { ripple, ..plain.clone() };
+    let rippled = [Ripple::Tables, Ripple::Pairs, Ripple::Products].map(|kind| small(Some(kind)));
     let chains = || f.ops().filter(|(_, op)| matches!(op.kind, OpKind::Xc7Carry4 {}));
     if chains().next().is_none() {
-        return Goals::new(Target::Lut(6), Registers::Stages(0));
+        let large = |op: Op<'_>| matches!(op.kind, OpKind::Lut { .. }) && op.operands.len() > 4;
+        let others = [small(None), Goals { head: Head::Fast, ..plain.clone() }];
+        // Chains that were read from a netlist are small tables.
+        let rippled = rippled.into_iter().filter(|_| !f.ops().any(|(_, op)| large(op)));
+        return others.into_iter().chain(rippled).collect();
     }
     let mut leaves = vec![false; f.value_count()];
     for (_, op) in f.ops() {
@@ -119,5 +126,14 @@ fn head_of(f: &Func) -> Goals {
         (0..4).any(|i| results[i] && results[4 + i])
     };
     let registered = chains().any(|(_, op)| both(op));
-    Goals::new(Target::Xc7, if registered { Registers::PerLayer } else { Registers::Stages(0) })
+    let xilinx = Goals::new(Target::Xc7, if registered { Registers::PerLayer } else { Registers::Stages(0) });
+    // Tables of more inputs than those of other devices.
+    let wide = |s: &Value| {
+        let read = |v: &&Value| f.as_const(**v).is_none();
+        f.def_op(*s).is_some_and(|def| f.op(def).operands.iter().filter(read).count() > 4)
+    };
+    match registered || chains().any(|(_, op)| op.operands[..4].iter().any(wide)) {
+        true => vec![xilinx],
+        false => rippled.into_iter().chain([xilinx]).collect(),
+    }
 }

@@ -87,13 +87,14 @@ impl Canon {
     }
 
     /// Builds an op of several bits. Inverters go into its table, but for the last pin, which tells the two functions of
-    /// a site apart.
+    /// a site apart, and not where a constant 0 says that the table is to stay ([`crate::head::Ripple`]).
     pub fn site(&mut self, op: Op<'_>, map: &[Lit]) -> impl Iterator<Item = Value> + use<> {
         let mut kind = op.kind;
         let mut operands: SmallVec<[Value; 10]> = SmallVec::new();
+        let stays = op.operands.get(4).is_some_and(|v| map[v.index()] == Lit::Const(false));
         for (j, v) in op.operands.iter().enumerate() {
             let mut lit = map[v.index()];
-            if let (OpKind::Xc7Lut6_2 { init }, Lit::Value(_, true), 0..5) = (kind, lit, j) {
+            if let (OpKind::Xc7Lut6_2 { init }, Lit::Value(_, true), 0..5, false) = (kind, lit, j, stays) {
                 kind = OpKind::Xc7Lut6_2 { init: flip_input(init, j) };
                 lit = lit.flip(true);
             }

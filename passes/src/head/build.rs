@@ -421,36 +421,38 @@ impl Chain {
             self.positions.push((zero, zero));
         }
         let width = next.plain.len();
-        let mut carry = None;
-        let mut sum = zero;
-        for (i, four) in self.positions.chunks(4).enumerate() {
-            let mut pins = [zero; 10];
-            for (j, &(s, d)) in four.iter().enumerate() {
-                (pins[j], pins[4 + j]) = (s, d);
-            }
-            match carry {
-                None => pins[9] = self.first_carry.unwrap_or(zero),
-                Some(carry) => pins[8] = carry,
-            }
-            let op = sites.f.push(OpKind::Xc7Carry4 {}, &pins, &[Type::BIT; 8], sites.loc);
-            let first = sites.f.op(op).result().0;
-            for j in 0..four.len() {
-                sum = Value(first + j as u32);
-                carry = Some(Value(first + 4 + j as u32));
-                let column = self.column + 4 * i + j;
-                if column < width {
-                    next.plain[column].push_back(Lit::plain(sum));
-                }
-            }
+        let outputs = carries(sites.f, &self.positions, self.first_carry.unwrap_or(zero), sites.loc);
+        for (column, &(sum, _)) in (self.column..width).zip(&outputs) {
+            next.plain[column].push_back(Lit::plain(sum));
         }
         let column = self.at();
-        let (Some(carry), true) = (carry, column < width) else { return };
+        let (Some(&(sum, carry)), true) = (outputs.last(), column < width) else { return };
         match (end, self.told, self.positions.last()) {
             (End::Registered, ..) => next.plain[column].push_back(Lit::plain(carry)),
             (End::Told, Some(d), Some(&(s, _))) => next.told[column].push_back(Bit::Told { s, sum, d }),
             _ => {}
         }
     }
+}
+
+/// Carry chains along positions of `s` and `d`: sums and carries.
+pub(super) fn carries(f: &mut Func, positions: &[(Value, Value)], first: Value, loc: LocId) -> Vec<(Value, Value)> {
+    let zero = f.constant(0, Type::BIT);
+    let mut outputs: Vec<(Value, Value)> = Vec::with_capacity(positions.len());
+    for four in positions.chunks(4) {
+        let mut pins = [zero; 10];
+        for (j, &(s, d)) in four.iter().enumerate() {
+            (pins[j], pins[4 + j]) = (s, d);
+        }
+        match outputs.last() {
+            None => pins[9] = first,
+            Some(&(_, carry)) => pins[8] = carry,
+        }
+        let op = f.push(OpKind::Xc7Carry4 {}, &pins, &[Type::BIT; 8], loc);
+        let result = f.op(op).result().0;
+        outputs.extend((0..four.len() as u32).map(|j| (Value(result + j), Value(result + 4 + j))));
+    }
+    outputs
 }
 
 fn last_lit(bits: &[Bit]) -> Option<Lit> {

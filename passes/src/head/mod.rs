@@ -1,12 +1,16 @@
 //! Ways to build a head: sums of bits on the carry chains of Xilinx 7-series slices, planned ([`plan`]), then built
-//! ([`build`]), for few sites; sums and comparisons of few levels ([`fast`]) for a short way.
+//! ([`build`]), for few sites; on those of small devices ([`ripple`]); sums and comparisons of few levels ([`fast`]) for a
+//! short way.
 
 mod build;
 pub(crate) mod fast;
 mod plan;
+mod ripple;
 
 use blc_ir::{Func, LocId, Op, OpKind, Type, Value};
 use rustc_hash::FxHashMap;
+
+pub use ripple::Ripple;
 
 use build::{Columns, Lit};
 use plan::{COLUMNS, Heights, Plan, Task, plan};
@@ -45,6 +49,25 @@ impl Slices {
         let plan = plan.as_ref()?;
         Some(build::build(f, columns, plan, loc))
     }
+}
+
+/// Bits to sum, each with its column, modulo two to a width.
+pub(crate) struct Addends {
+    pub bits: Vec<(usize, Value)>,
+    pub width: usize,
+    pub loc: LocId,
+}
+
+/// Sums on the carry chains of a small device; `None` for a column without bits.
+pub(crate) fn rippled(f: &mut Func, kind: Ripple, sums: &[Addends]) -> Vec<Vec<Option<Value>>> {
+    let heaps = sums.iter().map(|Addends { bits, width, loc }| {
+        let columns = gather(f, bits, *width).plain;
+        let mut positive = |lit: Lit| if lit.flip { f.lut(0x1, &[lit.value], *loc) } else { lit.value };
+        let columns = columns.into_iter().map(|bits| bits.into_iter().map(&mut positive).collect()).collect();
+        ripple::Heap::new(columns, *loc)
+    });
+    let heaps = heaps.collect();
+    ripple::sums(f, kind, heaps)
 }
 
 /// How many states of a cost the planner keeps: fewer where there are more costs.
