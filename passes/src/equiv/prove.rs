@@ -91,6 +91,10 @@ impl Prover<'_, '_> {
         let below = self.sweep.g.cone(terms());
         self.sweep.run(limit, Some(&below));
         terms().for_each(|term| self.sweep.cut(term));
+        // Carries that never come: what one chain leaves for the next along the same slices.
+        let mut never = vec![false; self.sweep.g.len()];
+        self.sweep.candidates(Lit::ZERO, |_| true).for_each(|lit| never[lit.node()] = true);
+        self.sweep.run(limit, Some(&never));
         let ours = &self.stones[0].1;
         for sum in &first.sums {
             for pair in self.stones.windows(2) {

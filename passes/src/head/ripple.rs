@@ -128,9 +128,7 @@ impl Heap {
             let takes = |(i, c): (usize, usize)| self.now[c].len().min(if i == 0 { 3 } else { 2 });
             let takes: Vec<usize> = (column..column + columns).enumerate().map(takes).collect();
             let bits = (column..).zip(&takes).map(|(c, &n)| self.now[c].drain(..n).collect()).collect();
-            for c in column..(column + columns + 1).min(width) {
-                self.made[c] += 1;
-            }
+            self.made[column..(column + columns + 1).min(width)].iter_mut().for_each(|n| *n += 1);
             return Some(Adder { column, bits, carries: !last });
         }
         None
@@ -223,8 +221,7 @@ impl Builder<'_> {
         for (heap, adder) in adders {
             let mut handed: Vec<Value> = Vec::new();
             let top = adder.carries.then_some(Vec::new());
-            for (column, bits) in (adder.column..).zip(adder.bits.iter().cloned().chain(top)) {
-                let mut bits = bits;
+            for (column, mut bits) in (adder.column..).zip(adder.bits.iter().cloned().chain(top)) {
                 if self.kind == Ripple::Pairs && bits.len() == 3 {
                     positions.push((zero, bits.remove(0)));
                     places.push(None);
