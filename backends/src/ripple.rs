@@ -138,8 +138,9 @@ fn chain<'a>(
                 None => own.map_or(Some([Net::ZERO; 2]), Position::pair)?.into(),
             };
             cell.pins.extend(shape.inputs.iter().zip(&signals).map(|(name, &net)| input(name, vec![net])));
-            if let (Some(name), true) = (&shape.sum, i < part.len()) {
-                cell.pins.push(output(name, vec![results[first + i]]));
+            // A pin that nothing reads is connected, too.
+            if let Some(name) = &shape.sum {
+                cell.pins.push(output(name, vec![*results.get(first + i)?]));
             }
             if let Some(sum) = carry.sum.as_ref().filter(|_| nets.is_used(results[first + i])) {
                 let place = |pin: &String| device.lut.inputs.iter().position(|name| name == pin);
