@@ -549,10 +549,8 @@ pub enum Head {
 }
 
 fn head(text: &str) -> Result<Head, String> {
-    match text.parse() {
-        Ok(head) => Ok(Head::Of(head)),
-        Err(_) => iterative(text).map(Head::Iterative).map_err(|e| format!("say `small`, `fast`, or else {e}")),
-    }
+    let shared = |_| iterative(text).map(Head::Iterative).map_err(|e| format!("say `small`, `fast`, or else {e}"));
+    text.parse().map(Head::Of).or_else(shared)
 }
 
 fn iterative(text: &str) -> Result<u64, String> {
