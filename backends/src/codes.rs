@@ -8,7 +8,7 @@ blc_ir::codes! {
         "Netlists are made of lookup tables, registers, wires and a target's primitives. Words of encoder and head have to be \
          lowered to bits first, ops from outside by a pass of whoever added them.";
     BL3003 = NETLIST_SIZE: "too large for a netlist",
-        "All values of a function may have 2^27 bits together, its ports 2^24.";
+        "All ports of a function may have 2^24 bits together.";
     BL3004 = FORMAT: "an unknown output format",
         "The formats are those that the help text lists.";
     BL3005 = DOT_SIZE: "too large to draw",

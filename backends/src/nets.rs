@@ -26,10 +26,7 @@ impl Net {
     }
 }
 
-/// Most bits that all values of a design may have together.
-pub const MAX_BITS: usize = 1 << 27;
-
-/// Most bits that all its ports may have together: each gets a name.
+/// Most bits that all ports of a design may have together: each gets a name.
 pub const MAX_PORT_BITS: usize = 1 << 24;
 
 /// The nets of a function.
@@ -50,7 +47,7 @@ impl<'a> Nets<'a> {
     ///
     /// # Errors
     /// What the verifier says; `BL3001` for a function at tensor level, `BL3002` for an op that has no meaning in bits
-    /// here, `BL3003` above [`MAX_BITS`] or [`MAX_PORT_BITS`].
+    /// here, `BL3003` above [`MAX_PORT_BITS`].
     pub fn new(module: &Module, f: &'a Func) -> Result<Self> {
         if let Some(error) = verify_func(module, f).into_iter().find(Diagnostic::is_error) {
             return Err(Box::new(error));
@@ -59,7 +56,7 @@ impl<'a> Nets<'a> {
             Diagnostic::error(&blc_ir::codes::COMBINATIONAL_CYCLE, "a value depends on itself within one cycle")
                 .in_op(format!("@{}: {}", f.name, f.op(op).info().mnemonic))
         })?;
-        check_size(f, &order)?;
+        check_size(f)?;
         let mut nets =
             Self { f, order: Vec::new(), starts: vec![u32::MAX; f.value_count()], bits: Vec::new(), uses: Vec::new() };
         let mut next = 2;
@@ -162,18 +159,13 @@ impl<'a> Nets<'a> {
     }
 }
 
-/// Bounds what packing may copy and what has to be named.
-fn check_size(f: &Func, order: &[OpId]) -> Result<()> {
-    let bits = |v: Value| f.ty(v).total_bits();
-    let ports: usize = f.params.iter().chain(&f.results).map(|port| bits(port.value)).sum();
-    let made: usize = order.iter().flat_map(|&id| f.op(id).results()).map(bits).sum();
-    let text = match (ports, ports + made) {
-        (ports, _) if ports > MAX_PORT_BITS => {
-            format!("its ports have {ports} bits, a netlist's may have {MAX_PORT_BITS}")
-        }
-        (_, all) if all > MAX_BITS => format!("its values have {all} bits, a netlist's may have {MAX_BITS}"),
-        _ => return Ok(()),
-    };
+/// Bounds what has to be named; the verifier bounds what packing may copy.
+fn check_size(f: &Func) -> Result<()> {
+    let ports: usize = f.params.iter().chain(&f.results).map(|port| f.ty(port.value).total_bits()).sum();
+    if ports <= MAX_PORT_BITS {
+        return Ok(());
+    }
+    let text = format!("its ports have {ports} bits, a netlist's may have {MAX_PORT_BITS}");
     let help = "split the design into parts that fit";
     Err(Box::new(Diagnostic::error(&codes::NETLIST_SIZE, text).in_op(format!("@{}", f.name)).help(help)))
 }

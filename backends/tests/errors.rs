@@ -76,11 +76,14 @@ fn sizes() {
     let w = f.pack(&[v], Type::bits(1 << 26), LocId::UNKNOWN);
     let y = f.extract(w, 77, Type::BIT, LocId::UNKNOWN);
     f.add_result("y", y);
-    let mut bomb = common::module("bomb", f);
-    assert_eq!(emit(&bomb, Format::Verilog), "BL3003");
+    let bomb = Module { funcs: vec![f], ..Module::new("bomb") };
+    let refused = Format::Verilog.emit(&bomb, &Options::default()).map(drop).map_err(|e| e.code.id);
+    assert_eq!(refused, Err("BL0108"));
     // Ports of many bits.
-    bomb.top_mut().unwrap().results[0].value = v;
-    assert_eq!(emit(&bomb, Format::Blif), "BL3003");
+    let mut f = Func::new("wide", FuncKind::HwModule);
+    let x = f.add_param("x", Type::bits(1 << 25));
+    f.add_result("y", x);
+    assert_eq!(emit(&common::module("wide", f), Format::Blif), "BL3003");
 }
 
 #[test]

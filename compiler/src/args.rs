@@ -8,7 +8,7 @@ use blc_backends::sim::Engine;
 use blc_frontend::import;
 use blc_passes::default::{self, EFFORT};
 use clap::builder::{PossibleValuesParser, Styles, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::batch::BitOrder;
 use crate::target::{self, Chosen};
@@ -408,7 +408,7 @@ pub enum Check {
 
 /// `blc sim`
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:
+#[command(group(ArgGroup::new("samples").required(true)), after_help = "Examples:
   blc sim --data digits
   blc sim --input batch.npy
   blc sim --input test_x.npy --labels test_y.npy --output pred.npy --scores scores.npy
@@ -422,10 +422,10 @@ pub struct Sim {
     #[arg(value_name = "DESIGN", default_value = DEFAULT_DIR)]
     pub design: PathBuf,
     /// Batch of samples, .npy
-    #[arg(long, value_name = "FILE", required_unless_present = "data")]
+    #[arg(long, value_name = "FILE", group = "samples")]
     pub input: Option<PathBuf>,
     /// Instead of a batch: the test samples of a data set, as `blc train --data` takes it, with their classes
-    #[arg(long, value_name = "DATA", conflicts_with_all = ["input", "labels", "packed"])]
+    #[arg(long, value_name = "DATA", group = "samples", conflicts_with_all = ["labels", "packed"])]
     pub data: Option<String>,
     /// Class of each sample, .npy; prints the accuracy
     #[arg(long, value_name = "FILE")]

@@ -293,6 +293,51 @@ fn train_killed_goes_on_to_the_same_model() {
     }
 }
 
+#[cfg(feature = "train")]
+#[test]
+fn sweep_killed_goes_on_to_the_same_results() {
+    let work = Work::new();
+    let plan = "data = \"digits\"\npreset = \"digits\"\ncompile = [\"--target=lut6\"]\n[grid]\nepochs = [1, 2]\n";
+    work.write("sweep.toml", plan);
+    let args = "sweep sweep.toml -q --threads 2 -o out";
+    let whole = seconds(&work, args);
+    // Of each run all but what has seconds in it.
+    let made = || -> Vec<(String, Vec<u8>)> {
+        let folders = fs::read_dir(work.path("out/runs")).unwrap().map(|e| e.unwrap().path());
+        let timed = |name: &str| ["run.json", "timing.json"].contains(&name) || name.ends_with(PART);
+        let mut all: Vec<_> = folders.flat_map(|run| files(&run)).filter(|(name, _)| !timed(name)).collect();
+        all.sort();
+        all
+    };
+    let expected = made();
+    for (signal, name) in [("-KILL", "kill -9"), ("-INT", "Ctrl-C")] {
+        let (mut tally, mut fraction) = (Tally::default(), fractions(6));
+        while tally.tries < tries() {
+            fs::remove_dir_all(work.path("out")).unwrap();
+            for _ in 0..4 {
+                let status = strike(&work, args, signal, whole * fraction());
+                tally.ended(status.success());
+                for run in fs::read_dir(work.path("out/runs")).into_iter().flatten() {
+                    for (file, bytes) in files(&run.unwrap().path()) {
+                        match file.as_str() {
+                            part if part.ends_with(PART) => tally.parts += 1,
+                            model if model.ends_with(".safetensors") => assert!(is_whole(&bytes), "{file}"),
+                            json if json.ends_with(".json") => {
+                                assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok(), "{file}");
+                            }
+                            // Whether texts are whole shows at the end.
+                            _ => {}
+                        }
+                    }
+                }
+            }
+            work.blc(args).fine();
+            assert!(made() == expected, "other results");
+        }
+        tally.say(&format!("{name}, sweep"));
+    }
+}
+
 /// A disk that is full after some bytes: no file may grow further. With `trapped` the write fails as on a full disk,
 /// otherwise the process dies of it.
 fn with_room(work: &Work, args: &str, blocks: usize, trapped: bool) -> common::Ended {
@@ -303,10 +348,31 @@ fn with_room(work: &Work, args: &str, blocks: usize, trapped: bool) -> common::E
     common::Ended { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
 }
 
+/// Bytes by which a tmpfs grows.
+const PAGE: usize = 4096;
+
+/// A small disk of its own, where one may be mounted.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn mount(at: &'a Path, bytes: usize) -> Option<Self> {
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "none"]).arg(at).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
 #[test]
 fn a_full_disk() {
     let work = work();
-    fs::create_dir(work.path("out")).unwrap();
+    let out = work.path("out");
+    fs::create_dir(&out).unwrap();
     let commands = [
         ("compile", "compile second.safetensors --target xc7 -o out"),
         ("sim", "sim second --input batch.npy --output out/p.npy --scores out/s.npy"),
@@ -317,26 +383,39 @@ fn a_full_disk() {
         work.blc(args).fine();
         let after = files(&work.path("out"));
         let before: Files = after.keys().map(|name| (name.clone(), b"{\"seconds\":{\"total\":1}}".to_vec())).collect();
-        let largest = after.values().map(Vec::len).max().unwrap() / 512;
-        let (mut tally, mut fraction) = (Tally::default(), fractions(4));
-        for i in 0..tries() {
-            before.iter().for_each(|(name, bytes)| fs::write(work.path("out").join(name), bytes).unwrap());
-            // The first try has room for nothing.
-            let blocks = if i == 0 { 0 } else { (fraction() * 1.1 * largest as f64) as usize };
-            let trapped = i % 4 != 3;
-            let ended = with_room(&work, args, blocks, trapped);
-            let fine = ended.code == Some(0);
-            assert!(i > 0 || !fine, "{name} had no room, and nothing to say");
-            if trapped && !fine {
-                assert!(ended.code == Some(1) && ended.stderr.contains("BL1002"), "{name}: {}", ended.stderr);
+        let blocks = |size: usize| after.values().map(|bytes| bytes.len().div_ceil(size)).collect::<Vec<_>>();
+        let (largest, pages) = (*blocks(512).iter().max().unwrap(), blocks(PAGE).iter().sum::<usize>());
+        for (way, disk) in [("size of files", false), ("tmpfs", true)] {
+            let (mut tally, mut fraction) = (Tally::default(), fractions(4));
+            for i in 0..tries() {
+                // The first try has room for nothing.
+                let room = if i == 0 { 0.0 } else { 1.1 * fraction() };
+                let bytes = (before.len() + (room * pages as f64) as usize) * PAGE;
+                let mounted = if disk { Disk::mount(&out, bytes) } else { None };
+                if disk && mounted.is_none() {
+                    break;
+                }
+                before.iter().for_each(|(name, bytes)| fs::write(work.path("out").join(name), bytes).unwrap());
+                let trapped = disk || i % 4 != 3;
+                let ended = match disk {
+                    true => work.blc(args),
+                    false => with_room(&work, args, (room * largest as f64) as usize, trapped),
+                };
+                let fine = ended.code == Some(0);
+                assert!(i > 0 || !fine, "{name} had no room, and nothing to say");
+                if trapped && !fine {
+                    assert!(ended.code == Some(1) && ended.stderr.contains("BL1002"), "{name}: {}", ended.stderr);
+                }
+                tally.ended(fine);
+                let parts = tally.parts;
+                // A checkpoint may be there before the disk is full.
+                tally.judge(&work.path("out"), &before, &after);
+                assert!(!trapped || tally.parts == parts, "{name} left something behind");
             }
-            tally.ended(fine);
-            let parts = tally.parts;
-            // A checkpoint may be there before the disk is full.
-            tally.judge(&work.path("out"), &before, &after);
-            assert!(!trapped || tally.parts == parts, "{name} left something behind");
+            if tally.tries > 0 {
+                tally.say(&format!("full disk ({way}), {name}"));
+            }
         }
-        tally.say(&format!("full disk, {name}"));
         files(&work.path("out")).keys().for_each(|name| fs::remove_file(work.path("out").join(name)).unwrap());
     }
 }

@@ -48,6 +48,8 @@ pub fn read_text(path: &Path, max_bytes: u64) -> Result<String> {
 
 /// Most bytes that one byte of deflated data can become.
 pub const MAX_DEFLATE_RATIO: u64 = 1032;
+/// Most bytes that a packed array may become; a larger one can be had unpacked.
+pub const MAX_UNPACKED: u64 = 1 << 30;
 
 /// A file of a ZIP archive, of at most `max` bytes; what the archive claims is not believed.
 ///
@@ -59,8 +61,11 @@ pub fn unpack(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize, max: u64) -
         CompressionMethod::Stored => packed,
         _ => packed.saturating_mul(MAX_DEFLATE_RATIO),
     };
-    if size > possible || size > max {
+    if size > possible {
         return Err(format!("{packed} packed bytes cannot become the {size} that it claims"));
+    }
+    if size > max {
+        return Err(format!("would unpack to {size} bytes, of {max} that are left to it; store it unpacked"));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let read = entry.take(size.saturating_add(1)).read_to_end(&mut bytes);

@@ -18,7 +18,8 @@ crate::codes! {
     BL0107 = ATTRIBUTE: "an attribute that is missing, unknown or of the wrong kind",
         "Each op has exactly the attributes of its entry in the op table.";
     BL0108 = LIMIT: "larger than the language allows",
-        "Words have at most 64 bits, arrays at most three dimensions and 2^26 bits, wide tables at most 2^16 bits.";
+        "Words have at most 64 bits, arrays at most three dimensions and 2^26 bits, wide tables at most 2^16 bits, all values \
+         of a function at most 2^27 bits together.";
     BL0109 = RESULT_COUNT: "an op gives another number of results",
         "The names left of `=` and the types after `:` are as many as the op has results.";
 

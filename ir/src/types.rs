@@ -31,6 +31,8 @@ impl Type {
     pub const CLOCK: Self = Self::scalar(Elem::Clock);
     /// Most bits that a packed value may have: offsets stay far inside `u32`.
     pub const MAX_BITS: u64 = 1 << 26;
+    /// Most bits of all values of a function.
+    pub const MAX_ALL_BITS: u64 = 1 << 27;
 
     /// A scalar of an element type.
     pub const fn scalar(elem: Elem) -> Self {

@@ -37,7 +37,7 @@ blc_ir::codes! {
         "The data of a resource is missing, or its type, shape or values are not what the op needs. The verifier finds \
          this too.";
     BL2102 = TOO_LARGE: "a design larger than a pass takes",
-        "Passes bound what they allocate: a layer may have 2^24 bits, a design as many lookup tables.";
+        "Passes bound what they allocate: a layer may have 2^24 bits, a design as many lookup tables, its inputs 2^22 bits or numbers.";
     BL2103 = REAL_INPUT: "a real-valued input that hardware cannot carry",
         "Real inputs become fixed-point words first: `quantize` chooses an affine code for each feature of the first \
          parameter, from the thresholds that read it.";
@@ -93,7 +93,7 @@ blc_ir::codes! {
         "Equivalence is proved of combinational designs and of pipelines. Feedback through registers, and ops from outside \
          without a meaning, are neither.";
     BL2203 = EQUIV_SIZE: "a design too large to prove",
-        "A pair of designs may have 2^26 gates together.";
+        "A pair of designs may have 2^24 gates together.";
     BL2204 = EQUIV_LATENCY: "a design with registers and without a latency",
         "Registers are taken as wires only where every path from an input to an output crosses the same number of them. The \
          attribute `latency` says that number, and the verifier checks it.";

@@ -12,8 +12,10 @@ use crate::pass::{Abort, Changed, NoOptions, Pass, PassCx, PassSpec};
 use crate::rebuild::Rebuild;
 use crate::resources::wrong;
 
-/// Most elements of a value.
+/// Most elements of a value that a layer makes.
 const MAX_ELEMENTS: usize = 1 << 24;
+/// Most elements of all values that are taken apart: a short text can name that many.
+const MAX_PARTS: usize = 1 << 22;
 
 /// Widest word of which a bit of a code becomes one table.
 const TABLE_BITS: usize = 10;
@@ -34,8 +36,13 @@ impl PassSpec for Expand {
 
 impl Pass for Expand {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
-        let mut expansion =
-            Expansion { rebuild: Rebuild::new(f), elements: vec![None; f.value_count()], layers: 0, bits: [None; 2] };
+        let mut expansion = Expansion {
+            rebuild: Rebuild::new(f),
+            elements: vec![None; f.value_count()],
+            parts: 0,
+            layers: 0,
+            bits: [None; 2],
+        };
         for (id, op) in f.ops() {
             expansion.op(id, op, cx)?;
         }
@@ -52,6 +59,8 @@ struct Expansion<'a> {
     rebuild: Rebuild<'a>,
     /// Elements of old values, where they are taken apart.
     elements: Vec<Option<Vec<Value>>>,
+    /// How many those are.
+    parts: usize,
     /// Layers seen.
     layers: usize,
     /// The constants 0 and 1.
@@ -95,9 +104,10 @@ impl Expansion<'_> {
             return Ok(known.clone());
         }
         let ty = self.rebuild.old.ty(v);
-        if ty.len() > MAX_ELEMENTS {
+        self.parts += ty.len();
+        if self.parts > MAX_PARTS {
             let text = format!("a value of type {ty} is too large to take apart");
-            return Err(Box::new(Diagnostic::error(&TOO_LARGE, text).help("2^24 elements can be")));
+            return Err(Box::new(Diagnostic::error(&TOO_LARGE, text).help("2^22 elements of all values can be")));
         }
         let whole = self.rebuild.get(v);
         let (element, width) = (Type::scalar(ty.elem), ty.elem_bits());

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::verify::verify_func;
-use blc_ir::{Func, FuncAttr, Module};
+use blc_ir::{Func, FuncAttr, Module, OpKind};
 use blc_passes::equiv::{Options, Side, Verdict, compare};
 use blc_passes::{PassManager, Pipeline, Registry};
-use common::mutate::{dropped_register, every_input, off_by_one, swapped_inputs, table_bit, words};
+use common::mutate::{dropped_register, every_input, off_by_one, swapped_inputs, swapped_pins, table_bit, words};
 use common::{Rng, random_net};
 
 /// What a function says on every input.
@@ -83,6 +83,27 @@ fn every_mutant_is_told() {
             let lowered = run(&bad, "lower-encoder,lower-head,fold,cover");
             judge("threshold", &good, &lowered);
         }
+    }
+    // Heads as targets build them: of few levels, with the multiplexers of a slice.
+    let heads = [
+        ("fast head", "lower-encoder,lower-head{fast=true},fold,cover,pipeline{stages=0},to-xc7,dce"),
+        ("multiplexers", "lower-encoder,lower-head,fold,cover{k=4,muxes=true},muxes{k=4,sites=false},dce"),
+    ];
+    for (name, passes) in heads {
+        let good = words(false);
+        let lowered = run(&good, passes);
+        judge("nothing", &good, &lowered);
+        for seed in 0..20 {
+            let rng = &mut Rng(seed);
+            for mutate in [table_bit as fn(&mut Rng, &mut Func) -> bool, swapped_inputs, swapped_pins] {
+                let mut mutant = lowered.clone();
+                if mutate(rng, &mut mutant) {
+                    judge(name, &good, &mutant);
+                }
+            }
+        }
+        let pins = lowered.ops().any(|(_, op)| matches!(op.kind, OpKind::Xc7MuxF7 {}));
+        assert_eq!(pins, name == "multiplexers", "{name}");
     }
     judge("tie rule", &words(false), &run(&words(true), "lower-encoder,lower-head,fold"));
     for (name, Score { changed, caught, same }) in &scores {

@@ -1,5 +1,5 @@
 //! What untrusted bytes may do to every reader: nothing but be read, or be refused. Each target also states what holds of
-//! what was read. `fuzz/` feeds them with libFuzzer, `src/bin/fuzz.rs` with [`crate::bytes`].
+//! what was read. `fuzz/` feeds them with libFuzzer, a group at a time, `src/bin/fuzz.rs` with [`crate::bytes`].
 
 use std::fmt::Debug;
 use std::io::{Cursor, Write};
@@ -39,6 +39,16 @@ macro_rules! targets {
     };
 }
 targets! { blir model npy npz idx csv cifar blif aiger verilog checkpoint pipeline rules device liberty opt chain_of_seed }
+
+/// Targets of one kind, for libFuzzer: each input goes to all of a group.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    ("language", &["blir", "opt"]),
+    ("weights", &["model", "checkpoint"]),
+    ("netlist", &["blif", "aiger", "verilog"]),
+    ("data", &["npy", "npz", "idx", "csv", "cifar"]),
+    ("chain", &["chain_of_seed"]),
+    ("options", &["pipeline", "rules", "device", "liberty"]),
+];
 
 /// The folder with a target's inputs.
 pub fn corpus(name: &str) -> PathBuf {
@@ -266,18 +276,21 @@ fn opt(bytes: &[u8]) {
     }
 }
 
-/// A random design, chosen by the bytes, through the whole chain.
+/// A random design, chosen by one half of the bytes, through the whole chain in a way that the other half chooses.
 fn chain_of_seed(bytes: &[u8]) {
-    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let way = Way::random(&mut Rng(seed));
+    let hash = |bytes: &[u8]| {
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    };
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let seed = hash(first);
+    let way = Way::random(&mut Rng(hash(second)));
     chain::check(&design(seed), &way, seed, None).unwrap_or_else(|why| panic!("seed {seed}, {way:?}\n{why}"));
 }
 
-/// Feeds the target of a name. Panics where there is none, too.
-pub fn run(name: &str, bytes: &[u8]) {
-    let target = TARGETS.iter().find(|t| t.name == name);
-    let target = target.unwrap_or_else(|| panic!("no target `{name}`"));
-    (target.run)(bytes);
+/// Feeds the targets of a group. Panics where there is none, too.
+pub fn run(group: &str, bytes: &[u8]) {
+    let (_, names) = GROUPS.iter().find(|(name, _)| *name == group).unwrap_or_else(|| panic!("no group `{group}`"));
+    TARGETS.iter().filter(|t| names.contains(&t.name)).for_each(|t| (t.run)(bytes));
 }
 
 /// The inputs of a target in the repository, by the names of their files.

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use blc_ir::diag::{Diagnostic, Source};
 use blc_ir::eval::{Val, evaluate};
 use blc_ir::{Module, parse, print, verify};
-use blc_passes::{PassManager, Pipeline, Registry};
+use blc_passes::{Check, PassManager, Pipeline, Registry};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Outcome = Result<(), Failed>;
@@ -122,7 +122,7 @@ fn opt_test(path: &Path, name: &str, text: &str, pipeline: &str) -> Outcome {
     let mut module = read(name, input)?;
     let registry = Registry::standard();
     let pipeline = Pipeline::parse(pipeline, "", &registry).map_err(|e| Failed::from(e.to_string()))?;
-    let manager = PassManager { verify_each: true, ..PassManager::default() };
+    let manager = PassManager { verify_each: true, check_each: Some(Check::Sat), ..PassManager::default() };
     manager.run(&mut module, &pipeline, &mut ()).map_err(|failure| first_error(failure.errors))?;
     let errors = verify::verify(&module);
     if !errors.is_empty() {

@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use blc_tests::bytes::mutate;
-use blc_tests::fuzz::{TARGETS, inputs};
+use blc_tests::fuzz::{GROUPS, TARGETS, inputs};
 use blc_tests::random::Rng;
 
 #[test]
@@ -25,6 +25,21 @@ fn hostile_bytes_are_read_or_refused() {
             let fine = catch_unwind(|| (target.run)(&bytes)).is_ok();
             assert!(fine, "{}, run {run}: {:?}", target.name, String::from_utf8_lossy(&bytes));
         }
+    }
+}
+
+/// Each target is in one group, and each group is a binary of `fuzz/`, whose corpora the script names.
+#[test]
+fn groups_are_of_all_targets() {
+    let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, targets)| targets.iter().copied()).collect();
+    let mut targets: Vec<&str> = TARGETS.iter().map(|t| t.name).collect();
+    grouped.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(grouped, targets);
+    for (group, targets) in GROUPS {
+        assert!(include_str!("../../fuzz/Cargo.toml").contains(&format!("name = \"{group}\"")), "{group}");
+        let line = format!("{group}) echo {} ;;", targets.join(" "));
+        assert!(include_str!("../../scripts/fuzz.sh").contains(&line), "{line}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use blc_frontend::files;
 use blc_ir::diag::Diagnostic;
 use blc_ir::print::{op_text, value_text};
-use blc_ir::{Def, Func, Module, Value};
+use blc_ir::{Def, Func, FuncAttr, Module, Value};
 use blc_passes::codes::NO_FUNCTION;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
@@ -164,9 +164,13 @@ fn ports(f: &Func) -> BTreeMap<String, String> {
 }
 
 fn attributes(f: &Func) -> BTreeMap<String, String> {
-    // Resources have names that mean nothing; those that matter are the ops'.
-    let plain = f.attrs.iter().filter(|(_, attr)| !matches!(attr, blc_ir::FuncAttr::Resource(_)));
-    plain.map(|(name, attr)| (name.clone(), format!("{attr:?}"))).collect()
+    let shown = |attr: &FuncAttr| match attr {
+        FuncAttr::Int(n) => Some(n.to_string()),
+        FuncAttr::Str(text) => Some(format!("{text:?}")),
+        // Resources have names that mean nothing; those that matter are the ops'.
+        FuncAttr::Resource(_) => None,
+    };
+    f.attrs.iter().filter_map(|(name, attr)| Some((name.clone(), shown(attr)?))).collect()
 }
 
 /// What is not the same in both.

@@ -151,9 +151,10 @@ impl Elements {
 }
 
 impl Array {
-    /// Bytes that an array of this shape and kind takes; `None` on overflow.
+    /// Bytes that an array of this shape and kind takes; `None` on overflow, also of its other dimensions where one is 0.
     pub fn bytes_of(shape: &[usize], kind: Kind) -> Option<usize> {
-        shape.iter().try_fold(kind.size(), |n, &d| n.checked_mul(d))
+        let size = shape.iter().try_fold(kind.size(), |n, &d| n.checked_mul(d.max(1)));
+        size.map(|n| if shape.contains(&0) { 0 } else { n })
     }
 
     /// The elements as features: truth values and u8 stay bytes, all others become f32 (the nearest one).

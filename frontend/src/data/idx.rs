@@ -10,9 +10,9 @@ use flate2::read::MultiGzDecoder;
 
 use super::array::{Array, Elements, Kind};
 use crate::codes;
-use crate::files::{self, MAX_DEFLATE_RATIO};
+use crate::files::{self, MAX_DEFLATE_RATIO, MAX_UNPACKED};
 
-/// Largest file, packed and unpacked.
+/// Largest file.
 const MAX_FILE: u64 = 4 << 30;
 
 /// Reads an IDX file; gzip is recognised by its first bytes.
@@ -28,7 +28,7 @@ pub fn read(path: &Path) -> Result<Array> {
 pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Array> {
     let packed = bytes.len() as u64;
     let parsed = if bytes.starts_with(&[0x1f, 0x8b]) {
-        parse(MultiGzDecoder::new(bytes), packed.saturating_mul(MAX_DEFLATE_RATIO).min(MAX_FILE))
+        parse(MultiGzDecoder::new(bytes), packed.saturating_mul(MAX_DEFLATE_RATIO).min(MAX_UNPACKED))
     } else {
         parse(bytes, packed)
     };

@@ -371,6 +371,7 @@ mod tests {
         let refused = |r: Result<Array>| r.expect_err("must be refused").code.id;
         for (descr, order, shape, code) in [
             ("<f4", "False", "(3,)", "BL1204"),
+            ("|u1", "False", "(0, 1099511627776, 1099511627776)", "BL1204"),
             ("<f4", "False", "(1,)", "BL1204"),
             ("<f4", "False", "(4294967296, 4294967296, 4)", "BL1204"),
             ("<f4", "True", "(18446744073709551615, 18446744073709551615)", "BL1204"),

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use blc_ir::diag::{Code, Diagnostic, Result};
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::array::Array;
 use super::npy;
@@ -14,6 +14,8 @@ use crate::{codes, files};
 pub struct Npz<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
     file: String,
+    /// Bytes that packed arrays may still become.
+    left: u64,
 }
 
 impl<'a> Npz<'a> {
@@ -27,7 +29,7 @@ impl<'a> Npz<'a> {
         if archive.has_duplicate_names() {
             return Err(refused("two arrays have the same name".into()).into());
         }
-        Ok(Self { archive, file: file.to_owned() })
+        Ok(Self { archive, file: file.to_owned(), left: files::MAX_UNPACKED })
     }
 
     /// The names of all arrays, sorted.
@@ -50,7 +52,8 @@ impl<'a> Npz<'a> {
     /// Reads one array.
     ///
     /// Errors: `BL1206` where there is none of that name, `BL1205` where the archive is damaged, encrypted or claims more than its
-    /// bytes can hold, and those of [`npy::from_bytes`].
+    /// bytes can hold, or where its packed arrays become more than [`files::MAX_UNPACKED`] bytes, and those of
+    /// [`npy::from_bytes`].
     pub fn get(&mut self, key: &str) -> Result<Array> {
         let file = self.file.clone();
         let refused = |code: &'static Code, message: String| Diagnostic::error(code, message).in_file(&file, key);
@@ -61,7 +64,10 @@ impl<'a> Npz<'a> {
                 if keys.is_empty() { "it holds no arrays".to_owned() } else { format!("it has {}", keys.join(", ")) };
             return Err(refused(&codes::NPZ_KEY, format!("the archive has no array `{key}`")).help(known).into());
         };
-        let bytes = files::unpack(&mut self.archive, index, npy::MAX_FILE).map_err(damaged)?;
+        let stored = self.archive.by_index_raw(index).is_ok_and(|e| e.compression() == CompressionMethod::Stored);
+        let most = if stored { npy::MAX_FILE } else { self.left };
+        let bytes = files::unpack(&mut self.archive, index, most).map_err(damaged)?;
+        self.left -= if stored { 0 } else { bytes.len() as u64 };
         npy::from_bytes(&bytes, &file, key)
     }
 }
@@ -73,7 +79,6 @@ pub(super) mod tests {
     use super::super::array::Elements;
     use super::*;
     use proptest::prelude::*;
-    use zip::CompressionMethod;
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     /// An archive of arrays, as `numpy.savez` or `savez_compressed` make them.
@@ -136,6 +141,18 @@ pub(super) mod tests {
         for size in [0, 227, 229, 4_000_000_000] {
             assert_eq!(claim(CompressionMethod::Stored, size), Err("BL1205"), "{size}");
             assert_eq!(claim(CompressionMethod::Deflated, size), Err("BL1205"), "{size}");
+        }
+    }
+
+    #[test]
+    fn packed_arrays_have_a_bound_together() {
+        for (method, expected) in
+            [(CompressionMethod::Stored, Ok(bytes(200))), (CompressionMethod::Deflated, Err("BL1205"))]
+        {
+            let zip = archive(&[("a", bytes(100)), ("b", bytes(200))], method);
+            let mut npz = Npz { left: 500, ..Npz::open(&zip, "x").unwrap() };
+            assert_eq!(npz.get("a").unwrap(), bytes(100));
+            assert_eq!(npz.get("b").map_err(|e| e.code.id), expected);
         }
     }
 

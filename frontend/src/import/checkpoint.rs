@@ -16,13 +16,21 @@ use zip::ZipArchive;
 use zip::read::{ArchiveOffset, Config};
 
 use super::pickle::{self, Id, Pickle, Value};
-use crate::{codes, files};
+use crate::{codes, files, model};
 
-/// Largest checkpoint, and most bytes that it may unpack to.
+/// Largest checkpoint.
 pub const MAX_FILE: u64 = 4 << 30;
-/// Most modules of a saved module, and levels of them.
-const MAX_MODULES: usize = 1 << 20;
+/// Most elements of all tensors that are read.
+const MAX_ELEMENTS: usize = 1 << 27;
+/// Most tensors, modules of a saved module, and levels of them.
+const MAX_TENSORS: usize = 1 << 16;
+const MAX_MODULES: usize = 1 << 14;
 const MAX_DEPTH: usize = 64;
+/// Most attributes of a module, dimensions of a tensor, and bytes of a name: parts of a pickle may be shared, and what is
+/// made of each must not grow by that.
+const MAX_ATTRIBUTES: usize = 1 << 12;
+const MAX_RANK: usize = 16;
+const MAX_NAME: usize = 1 << 10;
 /// Keys under which programs keep the state_dict.
 const STATE_KEYS: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
 
@@ -84,6 +92,8 @@ pub struct Checkpoint<'a> {
     names: Vec<String>,
     slots: HashMap<String, Slot>,
     taken: RefCell<HashSet<String>>,
+    /// Elements that may still be read.
+    left: Cell<usize>,
     /// In the order of their registration, each before those inside it; empty unless a whole module was saved.
     pub modules: Vec<Module>,
     /// What stands beside the state_dict.
@@ -91,7 +101,7 @@ pub struct Checkpoint<'a> {
 }
 
 enum Source<'a> {
-    Torch { pickle: Pickle, archive: RefCell<ZipArchive<Cursor<&'a [u8]>>>, folder: String, unpacked: Cell<u64> },
+    Torch { pickle: Pickle, archive: RefCell<ZipArchive<Cursor<&'a [u8]>>>, folder: String },
     Safetensors(SafeTensors<'a>),
 }
 
@@ -150,12 +160,16 @@ impl<'a> Checkpoint<'a> {
                 refused(&codes::CHECKPOINT_FORMAT, format!("neither written by torch.save nor safetensors: {e}"))
                     .help("check that this is the file you meant")
             })?;
+            if model::is_model(bytes) {
+                let d = refused(&codes::CHECKPOINT_FORMAT, "a model of blc already, nothing to import".into());
+                return Err(d.help("`blc compile` takes it as it is").into());
+            }
             let mut names: Vec<String> = tensors.names().into_iter().map(str::to_owned).collect();
             names.sort_by(|a, b| natural(a).cmp(&natural(b)));
             let slots = names.iter().map(|n| (n.clone(), Slot::Safetensors)).collect();
             let source = Source::Safetensors(tensors);
-            let (taken, modules) = (RefCell::default(), Vec::new());
-            return Ok(Self { file: file.into(), source, names, slots, taken, modules, container: None });
+            let (taken, left, modules) = (RefCell::default(), Cell::new(MAX_ELEMENTS), Vec::new());
+            return Ok(Self { file: file.into(), source, names, slots, taken, left, modules, container: None });
         }
         let damaged = |message: String| refused(&codes::CHECKPOINT_DAMAGED, message);
         // Without a guess of where the archive begins: that takes the 76 bytes of ZIP64 records behind the directory for a
@@ -184,13 +198,14 @@ impl<'a> Checkpoint<'a> {
         }
         let text = entry(&mut archive, &format!("{folder}data.pkl"), pickle::MAX_BYTES).map_err(damaged)?;
         let pickle = Pickle::parse(&text.unwrap_or_default()).map_err(|e| refused(&codes::PICKLE, e))?;
-        let source = Source::Torch { pickle, archive: RefCell::new(archive), folder, unpacked: Cell::new(0) };
+        let source = Source::Torch { pickle, archive: RefCell::new(archive), folder };
         let mut open = Self {
             file: file.into(),
             source,
             names: Vec::new(),
             slots: HashMap::new(),
             taken: RefCell::default(),
+            left: Cell::new(MAX_ELEMENTS),
             modules: Vec::new(),
             container: None,
         };
@@ -227,12 +242,19 @@ impl<'a> Checkpoint<'a> {
         let (mut found, mut modules) = (Vec::new(), Vec::new());
         if is_module(pickle, state) {
             if !walk(pickle, state, &mut found, &mut modules) {
-                let message = format!("more than {MAX_MODULES} modules, or {MAX_DEPTH} levels of them");
+                let message = format!(
+                    "more than {MAX_MODULES} modules, {MAX_TENSORS} tensors, {MAX_DEPTH} levels, {MAX_ATTRIBUTES} \
+                     attributes of one, or a name of more than {MAX_NAME} bytes"
+                );
                 return Err(self.refuse(&codes::CHECKPOINT_STATE, "", message).into());
             }
         } else {
             let entries = pickle.entries(state).unwrap_or_default();
-            found.extend(entries.iter().map(|&(k, v)| (pickle.text(k).unwrap_or("?").to_owned(), v)));
+            if entries.len() > MAX_TENSORS {
+                let message = format!("{} tensors; up to {MAX_TENSORS} are read", entries.len());
+                return Err(self.refuse(&codes::CHECKPOINT_STATE, "", message).into());
+            }
+            found.extend(entries.iter().map(|&(k, v)| (named(pickle, k).unwrap_or("?").to_owned(), v)));
         }
         let container = (state != root).then_some(root);
         let slots: Vec<_> = found.into_iter().map(|(name, id)| (name, slot(pickle, id))).collect();
@@ -337,11 +359,22 @@ impl<'a> Checkpoint<'a> {
                     let message = format!("elements of type {}; convert them with .float()", view.dtype());
                     return Err(self.refuse(&codes::CHECKPOINT_DTYPE, name, message).into());
                 };
+                self.spend(name, view.data().len() / class.size)?;
                 let numbers = view.data().chunks_exact(class.size).map(class.read).collect();
                 Ok(Tensor { shape, numbers, kind: class.kind })
             }
             (slot, _) => self.stored(name, slot),
         }
+    }
+
+    /// Counts elements that are read.
+    fn spend(&self, name: &str, elements: usize) -> Result<()> {
+        let left = self.left.get().checked_sub(elements).ok_or_else(|| {
+            let message = format!("more than {MAX_ELEMENTS} elements with the tensors before it");
+            self.refuse(&codes::CHECKPOINT_DAMAGED, name, message)
+        })?;
+        self.left.set(left);
+        Ok(())
     }
 
     /// The tensor that a value of the pickle is.
@@ -377,20 +410,18 @@ impl<'a> Checkpoint<'a> {
     }
 
     fn stored(&self, name: &str, slot: &Slot) -> Result<Tensor> {
-        let (
-            Source::Torch { archive, folder, unpacked, .. },
-            Slot::Torch { storage, class, elements, offset, shape, stride },
-        ) = (&self.source, slot)
+        let (Source::Torch { archive, folder, .. }, Slot::Torch { storage, class, elements, offset, shape, stride }) =
+            (&self.source, slot)
         else {
             let why = if let Slot::Other(why) = slot { why } else { "no tensor" };
             return Err(self.refuse(&codes::CHECKPOINT_DTYPE, name, why).into());
         };
         let damaged = |message: String| self.refuse(&codes::CHECKPOINT_DAMAGED, name, message);
-        let budget = MAX_FILE - unpacked.get();
-        let data = entry(&mut archive.borrow_mut(), &format!("{folder}data/{storage}"), budget).map_err(damaged)?;
+        let most = (self.left.get() * class.size) as u64;
+        let data = entry(&mut archive.borrow_mut(), &format!("{folder}data/{storage}"), most).map_err(damaged)?;
         let data = data.ok_or_else(|| damaged(format!("the archive has no data/{storage}")))?;
-        unpacked.set(unpacked.get() + data.len() as u64);
         let held = data.len() / class.size;
+        self.spend(name, held)?;
         let len = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         let last = shape
             .iter()
@@ -439,6 +470,11 @@ fn natural(name: &str) -> Vec<(u64, &str)> {
     name.split('.').map(|part| (part.parse().unwrap_or(u64::MAX), part)).collect()
 }
 
+/// The text that a key is, of a length that names have.
+fn named(pickle: &Pickle, key: Id) -> Option<&str> {
+    pickle.text(key).filter(|text| text.len() <= MAX_NAME)
+}
+
 /// Arguments of `_rebuild_tensor_v2`, also inside `_rebuild_parameter`.
 fn rebuilt(pickle: &Pickle, id: Id) -> Option<&[Id]> {
     let (global, args) = pickle.call(id)?;
@@ -460,39 +496,45 @@ fn slot(pickle: &Pickle, id: Id) -> Slot {
         let [storage, offset, shape, stride, ..] = args else { return None };
         let Value::Persistent(storage) = pickle.get(*storage) else { return None };
         let [_, class, key, _, elements] = pickle.items(*storage)? else { return None };
-        let (_, class) = pickle.global(*class)?;
+        let (_, class) = pickle.global(*class).filter(|(_, class)| class.len() <= MAX_NAME)?;
         let Some(class) = STORAGES.iter().find(|s| s.name == class) else {
             return Some(Slot::Other(format!("elements of a {class}; convert them with .float()")));
         };
-        let (shape, stride) = (pickle.sizes(*shape)?, pickle.sizes(*stride)?);
+        let sizes = |id: Id| pickle.items(id).filter(|all| all.len() <= MAX_RANK).and_then(|_| pickle.sizes(id));
+        let (shape, stride) = (sizes(*shape)?, sizes(*stride)?);
         let (offset, elements) =
             (usize::try_from(pickle.int(*offset)?).ok()?, usize::try_from(pickle.int(*elements)?).ok()?);
-        let storage = pickle.text(*key)?.to_owned();
+        let storage = named(pickle, *key)?.to_owned();
         (shape.len() == stride.len()).then_some(Slot::Torch { storage, class, elements, offset, shape, stride })
     };
     described().unwrap_or_else(|| Slot::Other("a tensor that is described in another way than torch.save does".into()))
 }
 
 fn is_module(pickle: &Pickle, id: Id) -> bool {
-    ["_parameters", "_buffers", "_modules"].iter().all(|key| pickle.field(id, key).is_some())
+    pickle.attributes(id).is_some_and(|all| all.len() <= MAX_ATTRIBUTES)
+        && ["_parameters", "_buffers", "_modules"].iter().all(|key| pickle.field(id, key).is_some())
 }
 
 /// Tensors and modules of a module, by an explicit stack; false where there are too many.
 fn walk(pickle: &Pickle, root: Id, found: &mut Vec<(String, Id)>, modules: &mut Vec<Module>) -> bool {
     let mut todo = vec![(String::new(), root, 0)];
     while let Some((path, id, depth)) = todo.pop() {
-        if modules.len() >= MAX_MODULES || depth > MAX_DEPTH {
+        if modules.len() >= MAX_MODULES || depth > MAX_DEPTH || path.len() > MAX_NAME {
             return false;
         }
         let entries = |key: &str| pickle.field(id, key).and_then(|id| pickle.entries(id)).unwrap_or_default();
         let under = |key: Id| {
-            let key = pickle.text(key).unwrap_or("?");
+            let key = named(pickle, key).unwrap_or("?");
             if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
         };
         let unsaved = pickle.field(id, "_non_persistent_buffers_set");
+        let many = |key: &str| entries(key).len() > MAX_ATTRIBUTES;
+        if many("_parameters") || many("_buffers") || many("_modules") || found.len() > MAX_TENSORS {
+            return false;
+        }
         let saved = |key: Id| {
             let args = unsaved.and_then(|id| pickle.call(id)).and_then(|(_, args)| pickle.items(*args.first()?));
-            !args.is_some_and(|names| names.iter().any(|&n| pickle.get(n) == pickle.get(key)))
+            !args.is_some_and(|names| names.iter().take(MAX_ATTRIBUTES).any(|&n| pickle.get(n) == pickle.get(key)))
         };
         let buffers = entries("_buffers").iter().filter(|(k, _)| saved(*k));
         let tensors = entries("_parameters").iter().chain(buffers).filter(|(_, v)| *pickle.get(*v) != Value::None);
@@ -503,7 +545,8 @@ fn walk(pickle: &Pickle, root: Id, found: &mut Vec<(String, Id)>, modules: &mut 
             Value::Object { callable, .. } => pickle.global(*callable),
             _ => None,
         };
-        let (module, name) = class.unwrap_or(("?", "?"));
+        let short = |(module, name): &(&str, &str)| module.len().max(name.len()) <= MAX_NAME;
+        let (module, name) = class.filter(short).unwrap_or(("?", "?"));
         modules.push(Module { path, class: (module.into(), name.into()), id });
     }
     true

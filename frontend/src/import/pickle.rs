@@ -125,14 +125,17 @@ impl Pickle {
         if let Value::Dict(entries) = self.get(id) { Some(entries) } else { None }
     }
 
+    /// The entries of a dictionary, or of the state of an object.
+    pub fn attributes(&self, id: Id) -> Option<&[(Id, Id)]> {
+        match self.get(id) {
+            Value::Object { state: Some(state), .. } => self.entries(*state),
+            _ => self.entries(id),
+        }
+    }
+
     /// The value under a text in a dictionary, or in the state of an object; of several the last.
     pub fn field(&self, id: Id, key: &str) -> Option<Id> {
-        let entries = match self.get(id) {
-            Value::Dict(entries) => entries,
-            Value::Object { state: Some(state), .. } => self.entries(*state)?,
-            _ => return None,
-        };
-        entries.iter().rev().find(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| *v)
+        self.attributes(id)?.iter().rev().find(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| *v)
     }
 
     /// Module and name of a class or function.

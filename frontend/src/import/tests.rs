@@ -95,6 +95,9 @@ fn files_that_are_no_checkpoints() {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("a.txt", SimpleFileOptions::default()).unwrap();
     assert_eq!(code(&zip.finish().unwrap().into_inner()), "BL1401");
+    let own = import(&safetensors(&net()), Format::Torchlogix, SIDE).and_then(|model| model.to_bytes()).unwrap();
+    let (code_of_own, why) = refused(&own, Format::Torchlogix, SIDE);
+    assert!(code_of_own == "BL1401" && why.contains("a model of blc already"), "{code_of_own} {why}");
     assert_eq!(code(&archive(b"N.", &[("constants.pkl", b"N.")])), "BL1401");
     assert_eq!(code(&archive(b"N.", &[("byteorder", b"big")])), "BL1401");
     assert_eq!(code(&archive(b"\x80\x02X", &[])), "BL1403");
@@ -143,6 +146,50 @@ fn tensors_of_torch_save() {
     assert_eq!(read("IntStorage", 6, 0, [2, 3], [3, 1], &stored), Err("BL1404"));
     let nan: Vec<u8> = [f32::NAN; 6].iter().flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(read("FloatStorage", 6, 0, [2, 3], [3, 1], &nan), Err("BL1413"));
+}
+
+/// A pickle may name a part as often as it likes; what is made of it may not grow by that, nor by what is packed.
+#[test]
+fn what_is_shared_or_packed_does_not_unfold() {
+    let text = |t: &str| [&b"X"[..], &(t.len() as u32).to_le_bytes(), t.as_bytes()].concat();
+    let global = |module: &str, name: &str| format!("c{module}\n{name}\n").into_bytes();
+    let code = |pickle: &[u8]| refused(&archive(pickle, &[]), Format::Torchlogix, SIDE).0;
+    let dict = |entries: &[Vec<u8>]| [&b"}("[..], &entries.concat(), b"u"].concat();
+    // 2,000 tensors of one shape of 10,000 dimensions.
+    let storage =
+        [b"(".to_vec(), text("storage"), global("torch", "FloatStorage"), text("0"), text("cpu"), b"K\x01tQ".into()];
+    let tensor =
+        [global("torch._utils", "_rebuild_tensor_v2"), b"(".into(), storage.concat(), b"K\0h\0h\0\x89}tRq\x010".into()];
+    let shape = [&b"\x80\x02("[..], &b"K\x01".repeat(10_000), b"tq\x000"].concat();
+    let names: Vec<_> = (0..2000).map(|i| [text(&format!("{i}.weight")), b"h\x01".into()].concat()).collect();
+    let pickle = [shape, tensor.concat(), dict(&names), b".".into()].concat();
+    let read = |archive: &[u8]| Checkpoint::open(archive, "net.pt", None).and_then(|c| c.wholes("0.weight").map(drop));
+    assert_eq!(read(&archive(&pickle, &[])).map_err(|e| e.code.id), Err("BL1404"));
+    // A module of two of a module of two, and so on, forty times; under short names and under long ones.
+    let module = |inside: &[Vec<u8>], more: &[u8]| {
+        let parts = [text("_parameters"), b"}".into(), text("_buffers"), b"}".into(), text("_modules"), dict(inside)];
+        [global("torch.nn", "Sequential"), b")\x81".into(), dict(&[parts.concat(), more.into()]), b"b".into()].concat()
+    };
+    for key in ["a".to_owned(), "a".repeat(5000)] {
+        let mut pickle =
+            [b"\x80\x02".to_vec(), text(&key), b"q\xff0".into(), module(&[], b""), b"q\x000".into()].concat();
+        for i in 0..40 {
+            let two = [[b'h', 0xff, b'h', i].into(), [text("b"), vec![b'h', i]].concat()];
+            pickle.extend([module(&two, b""), vec![b'q', i + 1, b'0']].concat());
+        }
+        pickle.extend(b"h(.");
+        assert_eq!(code(&pickle), "BL1405");
+    }
+    // A module of more attributes than classes have.
+    assert_eq!(code(&[b"\x80\x02", &module(&[], &b"K\x01K\x02".repeat(5000))[..], b"."].concat()), "BL1405");
+    // More bytes than may be read, of which few are packed.
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("m/data.pkl", SimpleFileOptions::default()).unwrap();
+    zip.write_all(&tensor_pickle("ByteStorage", 4, 0, [1, 4], [4, 1])).unwrap();
+    zip.start_file("m/data/0", SimpleFileOptions::default()).unwrap();
+    (0..129).for_each(|_| zip.write_all(&[0; 1 << 20]).unwrap());
+    let why = read(&zip.finish().unwrap().into_inner()).expect_err("must be refused");
+    assert!(why.code.id == "BL1402" && why.message.contains("would unpack to 135266304 bytes"), "{why}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use blc_ir::table;
 use blc_ir::types::{Type, bits_for, bits_for_products};
 
 pub use luts::Luts;
+pub use read::is_model;
 pub use resources::load_resources;
 
 use crate::codes;

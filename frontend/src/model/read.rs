@@ -46,6 +46,11 @@ impl Model {
     }
 }
 
+/// Whether bytes say that they are a model.
+pub fn is_model(bytes: &[u8]) -> bool {
+    Container::open(bytes).is_ok_and(|file| file.metadata(METADATA_KEY).is_some())
+}
+
 fn read(bytes: &[u8]) -> Result<(Model, TensorNames), Wrong> {
     let mut file = Container::open(bytes)?;
     let json = file.metadata(METADATA_KEY).map(str::to_owned).ok_or_else(|| {

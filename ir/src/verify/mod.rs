@@ -1,6 +1,7 @@
 //! The verifier. It collects every error, with a code, and never panics.
 //!
 //! It checks, of every function:
+//! - size: the bits of all values together;
 //! - ops: number and types of operands, types of results, level, attributes that fit (tables, constants, offsets);
 //! - resources: type, shape and values, where their data is there; data that is missing is an error;
 //! - order: values made before they are used, no combinational cycle;
@@ -80,6 +81,7 @@ fn check_func(
     errors: &mut Vec<Diagnostic>,
 ) {
     let mut checker = Checker { module, f, level: f.level(), index, place, errors };
+    checker.size();
     checker.ports();
     checker.attrs();
     for (id, op) in f.ops() {
@@ -120,6 +122,17 @@ impl Checker<'_> {
 
     fn func_error(&mut self, code: &'static Code, message: impl Into<String>) {
         self.error(code, Subject::Func(self.index), message);
+    }
+
+    /// What is simulated, proved or taken apart is so large; a short text can name much more.
+    fn size(&mut self) {
+        let bits: u64 = (0..self.f.value_count()).map(|v| self.f.ty(Value::new(v)).total_bits() as u64).sum();
+        if bits > Type::MAX_ALL_BITS {
+            self.func_error(
+                &LIMIT,
+                format!("its values have {bits} bits, of {} that there may be", Type::MAX_ALL_BITS),
+            );
+        }
     }
 
     fn ports(&mut self) {

@@ -44,7 +44,7 @@ use ports::{Ports, Shape};
 use prove::Prover;
 use stones::Crossing;
 pub use sweep::Effort;
-use sweep::Sweep;
+use sweep::{Sweep, most_blocks};
 
 /// How much to try.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { blocks: 32, inner: 300, output: 300_000, gates: 1 << 26, certificate: false }
+        Self { blocks: 32, inner: 300, output: 300_000, gates: 1 << 24, certificate: false }
     }
 }
 
@@ -154,7 +154,8 @@ pub fn compare(a: Side<'_>, b: Side<'_>, options: &Options) -> Result<Outcome> {
     let pairs: Vec<(Lit, Lit)> =
         first.results.concat().into_iter().zip(ports.result_of.iter().map(|&i| second_bits[i])).collect();
 
-    let patterns = patterns::random(&ports.words, inputs.len(), options.blocks, 1);
+    let blocks = options.blocks.min(most_blocks(&g));
+    let patterns = patterns::random(&ports.words, inputs.len(), blocks, 1);
     stones.push((g.len(), pairs.iter().map(|p| p.1).collect()));
     let roots: Vec<Lit> =
         stones.iter().flat_map(|s| s.1.iter()).chain(first.lemmas.iter().flatten()).copied().collect();

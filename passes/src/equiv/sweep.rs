@@ -18,6 +18,8 @@ use crate::rng::Rng;
 const LANES: usize = 2;
 /// Most blocks of patterns kept: more tell hardly more.
 const MAX_BLOCKS: usize = 512;
+/// Most words of patterns of all nodes.
+const MAX_WORDS: usize = 1 << 27;
 /// Blocks of patterns under which cut nodes are free.
 const FREE_BLOCKS: usize = 64;
 
@@ -78,6 +80,11 @@ impl Lane {
     fn new(proof: bool) -> Self {
         Self { shallow: Cone::new(proof), deep: Cone::new(proof) }
     }
+}
+
+/// Most blocks of patterns of a graph.
+pub fn most_blocks(g: &Graph) -> usize {
+    (MAX_WORDS / g.len().max(1)).clamp(1, MAX_BLOCKS)
 }
 
 enum Verdict {
@@ -392,7 +399,7 @@ impl<'g> Sweep<'g> {
                         self.effort.merged_by_sat += 1;
                         self.merge(n, mate);
                     }
-                    Verdict::Differ(values) if self.free.is_some() || self.patterns.blocks() < MAX_BLOCKS => {
+                    Verdict::Differ(values) if self.free.is_some() || self.patterns.blocks() < most_blocks(self.g) => {
                         differences.push(values);
                     }
                     Verdict::Differ(_) | Verdict::Unknown => given_up.push(n),
@@ -471,7 +478,7 @@ impl<'g> Sweep<'g> {
     /// Blocks of patterns around some: each is there itself, and with a few inputs changed.
     fn blocks_of(&self, patterns: &[Vec<(u32, bool)>]) -> Vec<Vec<u64>> {
         let inputs = self.g.inputs().len();
-        let room = MAX_BLOCKS.saturating_sub(self.patterns.blocks()).max(1);
+        let room = most_blocks(self.g).saturating_sub(self.patterns.blocks()).max(1);
         let block = |(i, patterns): (usize, &[Vec<(u32, bool)>])| {
             let mut rng = Rng::new((self.patterns.blocks() + i) as u64);
             let mut values: Vec<u64> = (0..inputs).map(|_| rng.next()).collect();

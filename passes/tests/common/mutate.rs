@@ -45,9 +45,16 @@ pub fn table_bit(rng: &mut Rng, f: &mut Func) -> bool {
 
 /// Exchanges two inputs of a table.
 pub fn swapped_inputs(rng: &mut Rng, f: &mut Func) -> bool {
-    let many = |f: &Func, id: OpId| f.op(id).operands.len() > 1;
-    let table = |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } | OpKind::Xc7Lut6_2 { .. });
-    let Some(id) = some_op(rng, f, table).filter(|&id| many(f, id)) else { return false };
+    swapped(rng, f, |k| matches!(k, OpKind::Lut { .. } | OpKind::Xc7Lut6 { .. } | OpKind::Xc7Lut6_2 { .. }))
+}
+
+/// Exchanges two pins of a carry chain or a multiplexer.
+pub fn swapped_pins(rng: &mut Rng, f: &mut Func) -> bool {
+    swapped(rng, f, |k| matches!(k, OpKind::Xc7Carry4 {} | OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {}))
+}
+
+fn swapped(rng: &mut Rng, f: &mut Func, wanted: impl Fn(OpKind) -> bool) -> bool {
+    let Some(id) = some_op(rng, f, wanted).filter(|&id| f.op(id).operands.len() > 1) else { return false };
     let mut operands = f.op(id).operands.to_vec();
     let (i, j) = (rng.below(operands.len()), rng.below(operands.len()));
     operands.swap(i, j);
