@@ -210,7 +210,9 @@ impl<'a> Run<'a> {
         };
         observer.epoch(&report);
         self.progress.history.push(report);
-        if self.progress.best.as_ref().is_none_or(|b| best.accuracy.correct >= b.accuracy.correct) {
+        // Tables shrink until the end: where area costs, the last epoch is what was asked for.
+        let shrinks = self.config.regularizer.area > 0.0;
+        if shrinks || self.progress.best.as_ref().is_none_or(|b| best.accuracy.correct >= b.accuracy.correct) {
             self.progress.best = Some(best);
         }
         Ok(true)

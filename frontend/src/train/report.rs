@@ -46,7 +46,8 @@ pub struct EpochReport {
 pub struct TrainReport {
     /// All epochs, those before a resume as well.
     pub epochs: Vec<EpochReport>,
-    /// The epoch that the model is of: the last one among those with the best hard validation accuracy.
+    /// The epoch that the model is of: the last one among those with the best hard validation accuracy; where area costs, the
+    /// last of all.
     pub best_epoch: usize,
     /// Hard validation accuracy of that epoch.
     pub validation: Accuracy,
