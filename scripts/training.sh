@@ -4,7 +4,7 @@
 #   mnist DATA     presets mnist-tiny and mnist, and scripts/training/mnist-30k.toml; DATA: a folder of MNIST's four files
 #   fashion DATA   preset fashion, and scripts/training/fashion-31k.toml; DATA: a folder of Fashion-MNIST's four files
 #   cifar10 DATA   scripts/training/cifar10-8k.toml and preset cifar10; DATA: a folder of CIFAR-10's six .bin files
-#   prune DATA     preset mnist-tiny, pruned; DATA as for mnist
+#   prune DATA     preset mnist-tiny and scripts/training/mnist-8k.toml, pruned; DATA as for mnist
 #   uci DATA       letter, magic and satimage beside gradient-boosted trees; DATA: an .npz with NAME_x and NAME_y for each
 #
 # Validation samples choose the epoch; test samples are read once, at the end. OUT (default target/training) keeps models,
@@ -78,15 +78,25 @@ cifar10)
 prune)
   head
   row mnist-tiny "$data" --preset mnist-tiny
-  for budget in 0.1 0.3; do
-    "$blc" -q compile "$out/mnist-tiny-$seed/model.safetensors" --target xc7 --stages 0 --prune "$data" \
-      --accuracy-budget $budget -o "$out/pruned-$seed"
-    python3 - "$out/pruned-$seed/report.json" $budget <<'PY'
-import json, sys
-report = json.load(open(sys.argv[1]))
+  row mnist-8k "$data" --config "$root/scripts/training/mnist-8k.toml"
+  echo '| net | budget | sites: encoder + logic + head | test %, before and after | changed | CPU minutes |'
+  echo '|---|---:|---|---|---:|---:|'
+  for net in mnist-tiny mnist-8k; do
+    for budget in ${BUDGETS:-0 0.1 0.3}; do
+      python3 - "$net" "$budget" "$out/pruned-$net-$seed" "$blc" -q compile "$out/$net-$seed/model.safetensors" \
+        --target xc7 --stages 0 --prune "$data" --accuracy-budget "$budget" -o "$out/pruned-$net-$seed" <<'PY'
+import json, resource, subprocess, sys
+net, budget, to = sys.argv[1:4]
+subprocess.run(sys.argv[4:], check=True)
+use = resource.getrusage(resource.RUSAGE_CHILDREN)
+report = json.load(open(to + "/report.json"))
 part = lambda p: report["by_part"][p]["luts"]
-print(f"budget {sys.argv[2]}: {report['luts']} sites = {part('encoder')} + {part('logic')} + {part('head')}; {report['approximate']}")
+done = report["approximate"][0]
+print(f"| {net} | {budget} | {report['luts']} = {part('encoder')} + {part('logic')} + {part('head')} | "
+      f"{100 * done['accuracy_before']:.2f}, {100 * done['accuracy_after']:.2f} | {done['predictions_changed']} | "
+      f"{(use.ru_utime + use.ru_stime) / 60:.1f} |")
 PY
+    done
   done
   ;;
 uci)

@@ -351,11 +351,12 @@ pub struct Compile {
     /// Prove that the design computes what the input says, and sign it off in report.json
     #[arg(long)]
     pub prove: bool,
-    /// Approximate: table entries that hardly any sample of this data set comes to are free
+    /// Approximate: drop table inputs on which hardly a prediction on this data set depends (the data set the model was
+    /// trained on; what training held out chooses how far to go, test samples only measure)
     #[arg(long, value_name = "DATA", conflicts_with_all = ["prune", "prove"])]
     pub calibrate: Option<String>,
-    /// Approximate: drop table inputs that the labels of this data set hardly need (the data set the model was trained
-    /// on; its test samples choose how far to go, and measure)
+    /// Approximate: drop table inputs that the labels of this data set hardly need, and fit tables to them anew (the
+    /// data set the model was trained on; what training held out chooses how far to go, test samples only measure)
     #[arg(long, value_name = "DATA", conflicts_with = "prove")]
     pub prune: Option<String>,
     /// Points of held-out accuracy that `--prune` may take, beside the standard error of measuring them

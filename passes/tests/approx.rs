@@ -105,18 +105,27 @@ fn inputs(f: &Func) -> usize {
 }
 
 #[test]
-fn calibration_keeps_every_prediction_it_learned_from() {
-    for seed in 0..6 {
+fn calibration_keeps_predictions() {
+    let mut taken = 0;
+    for seed in 0..4 {
         let before = module_of(classifier(seed));
-        let data = data(&before, 40, seed);
-        let mut after = before.clone();
-        let report = run(&mut after, Some(data.clone()), "calibrate").unwrap();
-        assert_eq!(classes(&before, &data.train), classes(&after, &data.train));
-        assert_told(&report, "calibrate", &before, &after, &data.held_out);
-        let gone = report.fact("calibrate.inputs_dropped").unwrap() as usize;
-        assert!(gone > 0 && inputs(&after.funcs[0]) <= inputs(&before.funcs[0]) - gone);
-        assert_eq!(after.funcs[0].attr(MARK), Some(&FuncAttr::Str("calibrate".into())));
+        let data = data(&before, 300, seed);
+        for (seldom, passes) in [(0.0, "calibrate{seldom=0}"), (2.0, "calibrate{seldom=2}")] {
+            let mut after = before.clone();
+            let report = run(&mut after, Some(data.clone()), passes).unwrap();
+            for samples in [&data.train, &data.choice] {
+                let pairs = classes(&before, samples).into_iter().zip(classes(&after, samples));
+                let changed = pairs.filter(|(a, b)| a != b).count();
+                assert!(changed as f64 <= seldom / 100.0 * samples.labels.len() as f64, "{changed} with {passes}");
+            }
+            assert_told(&report, "calibrate", &before, &after, &data.held_out);
+            let gone = report.fact("calibrate.inputs_dropped").unwrap() as usize;
+            assert!(inputs(&after.funcs[0]) <= inputs(&before.funcs[0]) - gone);
+            taken += gone;
+            assert_eq!(after.funcs[0].attr(MARK), Some(&FuncAttr::Str("calibrate".into())));
+        }
     }
+    assert!(taken > 40, "{taken} inputs of 1440");
 }
 
 #[test]
@@ -128,14 +137,38 @@ fn pruning_tells_the_truth_and_takes_much() {
         let passes = format!("fold,prune{{budget={budget}}},fold");
         let report = run(&mut after, Some(data.clone()), &passes).unwrap();
         assert_told(&report, "prune", &before, &after, &data.held_out);
-        let right = |module: &Module| {
-            let said = classes(module, &data.choice);
-            said.iter().zip(&data.choice.labels).filter(|(a, b)| a == b).count() as f64
+        let right = |module: &Module| -> Vec<bool> {
+            classes(module, &data.choice).iter().zip(&data.choice.labels).map(|(a, b)| a == b).collect()
         };
-        assert!(right(&before) - right(&after) <= budget / 100.0 * 150.0, "more than {budget} points went");
+        let (old, new) = (right(&before), right(&after));
+        let lost = old.iter().filter(|&&r| r).count() as f64 - new.iter().filter(|&&r| r).count() as f64;
+        let differ = old.iter().zip(&new).filter(|(a, b)| a != b).count() as f64;
+        assert!(lost <= budget / 100.0 * 150.0 + differ.sqrt(), "more than {budget} points went");
         let dropped = report.fact("prune.inputs_dropped").unwrap();
         assert!(budget < 100.0 || dropped > 20, "{dropped}");
         assert!(count(&after.funcs[0]).total.lut_functions <= count(&before.funcs[0]).total.lut_functions);
+    }
+}
+
+/// Tables of which every tenth entry is wrong: the labels put some right again.
+#[test]
+fn pruning_learns_from_labels() {
+    for seed in 0..3 {
+        let whole = classifier(seed);
+        let rng = &mut Rng(100 + seed);
+        let mut damaged = whole.clone();
+        let luts: Vec<_> = whole.ops().filter(|(_, op)| matches!(op.kind, OpKind::Lut { .. })).collect();
+        for (id, op) in luts {
+            let OpKind::Lut { table } = op.kind else { continue };
+            let wrong = (0..64).filter(|_| rng.chance(10)).fold(0u64, |wrong, a| wrong | 1 << a);
+            damaged.set_kind(id, OpKind::Lut { table: table ^ wrong });
+        }
+        let [train, choice, held_out] = [2000, 400, 1000].map(|n| samples(&module_of(whole.clone()), n, 1000, rng));
+        let before = module_of(damaged);
+        let mut after = before.clone();
+        let report = run(&mut after, Some(Data { train, choice, held_out }), "prune{budget=0}").unwrap();
+        let right = |name: &str| report.fact(&format!("prune.right_{name}")).unwrap();
+        assert!(right("after") >= right("before") + 10, "{} to {}", right("before"), right("after"));
     }
 }
 
@@ -168,9 +201,7 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(code(&module, Some(label), pass), "BL2111");
         let empty = Samples { inputs: Inputs::U8(Vec::new()), labels: Vec::new() };
         assert_eq!(code(&module, Some(Data { held_out: empty.clone(), ..good.clone() }), pass), "BL2111");
-        if pass == "prune" {
-            assert_eq!(code(&module, Some(Data { choice: empty, ..good.clone() }), pass), "BL2111");
-        }
+        assert_eq!(code(&module, Some(Data { choice: empty, ..good.clone() }), pass), "BL2111");
         let mut headless = Func::new("f", FuncKind::Func);
         let x = headless.add_param("x", Type::bits(FEATURES));
         headless.add_result("y", x);

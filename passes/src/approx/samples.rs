@@ -2,6 +2,10 @@
 
 use blc_ir::eval::quantize;
 
+use super::net::Net;
+use super::source::Source;
+use crate::pass::Abort;
+
 /// Features of samples, row-major `[N, features]`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
@@ -29,6 +33,13 @@ pub struct Data {
     pub choice: Samples,
     /// What only measures.
     pub held_out: Samples,
+}
+
+impl Data {
+    /// Whether all samples fit a network.
+    pub(super) fn check(&self, source: &Source, net: &Net) -> Result<(), Abort> {
+        [&self.train, &self.choice, &self.held_out].into_iter().try_for_each(|samples| source.check(net, samples))
+    }
 }
 
 impl Samples {
