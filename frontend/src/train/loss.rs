@@ -122,6 +122,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn is_what_candle_says() {
+        let (classes, n, lanes) = (5, 70, 2 * LANES);
+        let scores: Vec<f32> = (0..classes * lanes).map(|i| (i * 37 % 23) as f32 / 4.0).collect();
+        let labels: Vec<u32> = (0..n as u32).map(|i| i * 7 % 5).collect();
+        let scores = Var::from_slice(&scores, (classes, lanes), &Device::Cpu).unwrap();
+        let ours = scores.apply_op1(CrossEntropy::new(&labels, classes, 0.0, None, 1.7)).unwrap();
+        let logits = scores.narrow(1, 0, n).unwrap().t().unwrap().affine(1.0 / 1.7, 0.0).unwrap();
+        let theirs = candle_nn::loss::cross_entropy(&logits, &Tensor::new(labels, &Device::Cpu).unwrap()).unwrap();
+        let gradient = |loss: &Tensor| tensors::copy(loss.backward().unwrap().get(&scores).unwrap()).unwrap();
+        assert!((ours.to_scalar::<f32>().unwrap() - theirs.to_scalar::<f32>().unwrap()).abs() < 1e-5);
+        for (i, (a, b)) in gradient(&ours).iter().zip(gradient(&theirs)).enumerate() {
+            assert!((a - b).abs() < 1e-6, "{i}: {a} {b}");
+        }
+    }
+
+    #[test]
     fn gradients_are_finite_differences() {
         let (classes, n, lanes) = (3, 70, 2 * LANES);
         let scores: Vec<f32> = (0..classes * lanes).map(|i| (i * 37 % 23) as f32 / 4.0).collect();
