@@ -555,9 +555,8 @@ fn head(text: &str) -> Result<Head, String> {
 }
 
 fn iterative(text: &str) -> Result<u64, String> {
-    let most = blc_ir::control::MAX_INTERVAL;
     let number = text.strip_prefix("iterative=").and_then(|m| m.parse().ok());
-    number.filter(|m| (2..=most).contains(m)).ok_or_else(|| format!("`iterative=M` is wanted, M from 2 to {most}"))
+    number.filter(|m| (2..=64).contains(m)).ok_or_else(|| "`iterative=M` is wanted, M from 2 to 64".into())
 }
 
 /// `OLD=NEW`.
