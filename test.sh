@@ -46,6 +46,8 @@ if [ -z "${BLC_TORCHLOGIX_PYTHON:-}" ] && [ "$(cat "$torchlogix/packages" 2>/dev
   echo "$packages" >"$torchlogix/packages"
 fi
 
+# Of all platforms: a test reads the licences of every dependency, offline.
+cargo fetch --locked --quiet
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo build -p blc --no-default-features --locked
