@@ -225,13 +225,15 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     };
     let steps = STEPS.iter().filter(|(_, when, from, _)| wanted(when) && *from <= effort).map(|(pass, ..)| *pass);
     let text = steps.collect::<Vec<_>>().join(",");
+    // A position of a chain has two outputs, as a site of two functions.
+    let chains = !forbid.carry && !forbid.pair;
     let lowering = match (target, registered, ripple) {
         _ if head == Head::Fast => "{fast=true}",
-        (Target::Xc7 | Target::Xcup, ..) if forbid.carry || forbid.pair => "",
+        (Target::Xc7 | Target::Xcup, ..) if !chains => "",
         (Target::Xc7 | Target::Xcup, true, _) => "{carry=true,registered=true}",
         (Target::Xc7 | Target::Xcup, ..) => "{carry=true}",
-        (.., Some(Ripple::Pairs)) if !forbid.carry => "{ripple=2}",
-        (.., Some(Ripple::Products)) if !forbid.carry => "{ripple=4}",
+        (.., Some(Ripple::Pairs)) if chains => "{ripple=2}",
+        (.., Some(Ripple::Products)) if chains => "{ripple=4}",
         _ if target.k() <= 4 && target != Target::Gates => "{ripple=1}",
         _ => "",
     };
