@@ -137,7 +137,7 @@ const STEPS: &[(&str, For, u8, &str)] = &[
     ("lower-head{head}", For::All, 0, "before the cover, so that it sees across the border of network and head"),
     ("fold", For::All, 0, "constants and inverters that the lowering left; bits taken out of words and put back"),
     (
-        "cover{k={k}{sites},effort={effort}{tight}}",
+        "cover{k={k}{sites},effort={effort}{tight}{exact}}",
         For::All,
         0,
         "as few tables, or sites of two small ones, as the target's inputs allow",
@@ -176,6 +176,12 @@ const STEPS: &[(&str, For, u8, &str)] = &[
         3,
         "the same, looking further, with equal forms of windows",
     ),
+    (
+        "try[20000](cover{k={k}{sites},slack={slack},anneal=60{exact},flips=true})",
+        For::All,
+        3,
+        "what integer programs of blocks still find, inverters put where they help",
+    ),
     ("bound", For::All, 0, "what is left to win, for the report"),
     ("muxes{k={k}{shared}}", For::Slices, 0, "tables of more inputs than one has, by multiplexers that cost nothing"),
     ("widen{k={widest}}", For::Wide, 0, "joins tables to the target's wider ones"),
@@ -189,6 +195,9 @@ const STEPS: &[(&str, For, u8, &str)] = &[
 const AGAIN: &str = "try[20000](cover{k={small},slack={loose},effort=0},resub{k={small},slack={loose},rounds=1},\
      resub{k={small},slack={loose},rounds=1,steps=true},fold,cover{k={k}{sites},slack={slack},effort=0},\
      resub{k={k},slack={loose},rounds=1},fold,cover{k={k}{sites},slack={slack}})";
+
+/// Sites chosen by integer programs.
+const EXACT: &str = ",exact=80,loose={slack}";
 
 /// The default pipeline of a design at a level, as text. A design at hw level stays as it is.
 pub fn pipeline(level: Level, goals: &Goals) -> String {
@@ -260,7 +269,8 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     for small in 2..=5 {
         text = text.replace(&format!("{{again{small}}}"), &AGAIN.replace("{small}", &small.to_string()));
     }
-    text.replace("{effort}", &effort.min(1).to_string())
+    text.replace("{exact}", if effort >= 3 && head != Head::Fast { EXACT } else { "" })
+        .replace("{effort}", &effort.min(1).to_string())
         .replace("{slack}", slack)
         .replace("{loose}", if model { "0" } else { slack })
         .replace("{k}", &target.k().min(WORD).to_string())

@@ -12,7 +12,17 @@ use common::{Rng, module_of, random_net, random_words, run, try_run};
 use exhaustive::tables;
 use proptest::prelude::*;
 
-const OPTIONS: [&str; 6] = ["", "{sites=true}", "{k=4}", "{k=3,cuts=3}", "{k=2}", "{slack=0,effort=0}"];
+const OPTIONS: [&str; 9] = [
+    "",
+    "{sites=true}",
+    "{k=4}",
+    "{k=3,cuts=3}",
+    "{k=2}",
+    "{slack=0,effort=0}",
+    "{exact=1}",
+    "{sites=true,exact=1}",
+    "{sites=true,effort=0,exact=1,loose=400,flips=true}",
+];
 
 fn covered(f: &Func, options: &str) -> Func {
     let mut module = module_of(f.clone());
@@ -236,5 +246,29 @@ fn options_out_of_range_are_refused() {
         let failure = try_run(&mut module, &format!("cover{options}")).unwrap_err();
         assert_eq!(failure.errors[0].code.id, "BL2150");
         assert_eq!(module.to_string(), before);
+    }
+}
+
+/// Of six inputs and of what that is where one of them is 1, or of its complement: one site, where that input can be given
+/// complemented.
+#[test]
+fn exact_choices_move_inverters_for_halves_of_sites() {
+    for (at, flip, inside, sites) in
+        [(0, false, false, 1), (1, false, false, 2), (0, true, false, 1), (0, false, true, 2), (1, true, true, 2)]
+    {
+        let mut f = Func::new("f", FuncKind::Func);
+        let x: Vec<Value> = (0..7).map(|i| f.add_param(format!("x{i}"), Type::BIT)).collect();
+        let top = if inside { f.lut(0x8, &[x[5], x[6]], LocId::UNKNOWN) } else { x[5] };
+        // Prime: no part of its inputs splits off.
+        let whole = 0x1ee7_8d2c_96a5_3b47;
+        let large = f.lut(whole, &[x[0], x[1], x[2], x[3], x[4], top], LocId::UNKNOWN);
+        let half = (whole >> (32 * at)) as u32;
+        let half = u64::from(if flip { !half } else { half });
+        let small = f.lut(half, &x[..5], LocId::UNKNOWN);
+        f.add_result("large", large);
+        f.add_result("small", small);
+        let g = covered(&f, "{sites=true,exact=1,loose=400,flips=true}");
+        assert_eq!(tables(&g), tables(&f));
+        assert_eq!(area(&g).luts as usize - pairs(&g, true).len(), sites, "{at} {flip} {inside}");
     }
 }

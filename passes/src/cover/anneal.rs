@@ -91,6 +91,12 @@ pub fn anneal(net: &Net, cover: &Cover, sets: &CutSets, inverted: &[bool], moves
     if state.cost() < best_cost { state.cover(cover) } else { best }
 }
 
+/// Who shares a site with whom in a cover, and the level that each node's cut gives it at most.
+pub fn paired(net: &Net, cover: &Cover, inverted: &[bool]) -> (Vec<u32>, Vec<u32>) {
+    let state = State::new(net, cover, inverted);
+    (state.mates, state.bound)
+}
+
 /// By leaf, the cuts of nodes that read it: node and place.
 fn around(net: &Net, sets: &CutSets) -> Vec<Vec<(u32, u16)>> {
     let mut around = vec![Vec::new(); net.node_count()];

@@ -2,18 +2,22 @@
 //! are found, or two-function sites.
 //!
 //! The LUTs are read as a net of small blocks ([`net`], `decompose`, `wide`, `columns`), in which cuts ([`cut`], [`sets`]) are
-//! enumerated and chosen ([`map`]); `search` repeats that, and `anneal` makes of a cover one of fewer sites. All other ops stay as they are: the bits they read are computed
-//! exactly. The result is never worse than the function was, by the cost that the options name.
+//! enumerated and chosen ([`map`]); `search` repeats that. `anneal` makes of a cover one of fewer sites, and so do integer
+//! programs (`exact`) of one block after the other (`blocks`). All other ops stay as they are: the bits they read are
+//! computed exactly. The result is never worse than the function was, by the cost that the options name.
 
 mod anneal;
+mod blocks;
 mod columns;
 pub mod cut;
 mod decompose;
+mod exact;
 pub mod map;
 pub mod net;
 pub mod read;
 mod search;
 pub mod sets;
+mod sites;
 mod wide;
 pub mod widen;
 mod write;
@@ -49,11 +53,29 @@ pub struct CoverOptions {
     pub effort: u32,
     /// Moves of simulated annealing for sites, for each node of the net; 0 for none.
     pub anneal: u32,
+    /// Work done at most on blocks chosen exactly, in thousands of columns of programs looked at, for each node of the net;
+    /// 0 for none.
+    pub exact: u32,
+    /// What `slack` is for those, if that is more.
+    pub loose: u32,
+    /// Whether those may put inverters on ports, so that more functions are halves of others.
+    pub flips: bool,
 }
 
 impl Default for CoverOptions {
     fn default() -> Self {
-        Self { k: 6, sites: false, muxes: false, slack: 25, cuts: 8, effort: 1, anneal: 0 }
+        Self {
+            k: 6,
+            sites: false,
+            muxes: false,
+            slack: 25,
+            cuts: 8,
+            effort: 1,
+            anneal: 0,
+            exact: 0,
+            loose: 0,
+            flips: false,
+        }
     }
 }
 

@@ -8,9 +8,13 @@ use blc_ir::{Func, Op, OpKind};
 use rayon::prelude::*;
 
 use super::CoverOptions;
-use super::anneal::anneal;
+use super::anneal::{anneal, paired};
+use super::blocks::improve;
+use super::exact::Chooser;
 use super::map::{Areas, Cover, Goal, Mapper, ROUNDS, Settings};
 use super::read::Subject;
+use super::sets::CutSets;
+use super::sites::{ALONE, Sites};
 use crate::control::Control;
 use crate::count::count;
 use crate::pairing::pairs;
@@ -41,6 +45,20 @@ const CHOICES: usize = 24;
 
 /// Times that annealing begins at most, each from the cover before, whose LUTs are functions anew.
 const ANNEALED: usize = 4;
+
+/// Times that exact choice begins anew at most, and the cuts of a node that it has.
+const CHOSEN: usize = 3;
+const CUTS: usize = 40;
+
+/// Most work of exact choice from one start.
+const MAX_WORK: u64 = 120_000;
+
+/// Most nodes of a net that is chosen exactly, and of one that is more than twice.
+const MOST_NODES: usize = 10_000;
+const FEW_NODES: usize = 2_000;
+
+/// Most cuts of a node, on average, that are chosen from exactly: with more, programs are large and win little.
+const MOST_CUTS: usize = 8;
 
 /// Levels are not counted where so many times as many may be.
 const FREE: u32 = 3;
@@ -91,8 +109,7 @@ pub fn search(f: &Func, options: &CoverOptions, control: &Control) -> Option<Fun
     let budget = budget / ways.len() as u64;
     let first = Subject::read(f, k, false);
     let levels = u64::from(fewest_levels(&first, options));
-    let slack = u32::try_from(levels + levels * u64::from(options.slack) / 100).unwrap_or(u32::MAX);
-    let limit = control.at_most(slack);
+    let limit = control.at_most(more_levels(levels, options.slack));
     let few = control.levels.is_some().then_some(u32::try_from(levels).unwrap_or(u32::MAX));
     let follow = |&(k, areas): &(usize, Areas)| {
         let settings = Settings { k, cuts: options.cuts, areas, levels: limit };
@@ -117,10 +134,19 @@ pub fn search(f: &Func, options: &CoverOptions, control: &Control) -> Option<Fun
             (quality, best) = next;
         }
     }
+    if options.exact > 0 && quality.excess == 0 && !options.muxes && first.net.node_count() <= MOST_NODES {
+        let limit = control.at_most(more_levels(levels, options.loose)).max(limit);
+        (quality, best) = exact(f, &first, (quality, best), limit, options, control);
+    }
     // Fewer levels are no reason for more LUTs, unless so few are asked for.
     let most = control.at_most(u32::MAX);
     let quality = Quality { excess: quality.levels.saturating_sub(most.into()), ..quality };
     (!is_legal(f, wide) || quality < self::quality(f, options, most)).then_some(best)
+}
+
+/// So many percent more.
+fn more_levels(levels: u64, percent: u32) -> u32 {
+    u32::try_from(levels + levels * u64::from(percent) / 100).unwrap_or(u32::MAX)
 }
 
 /// Whether all LUTs have at most `k` inputs.
@@ -218,6 +244,67 @@ fn annealed(f: &Func, settings: Settings, descending: bool, options: &CoverOptio
     subject.write(&mut new, &better);
     new.tidy();
     (quality(&new, options, settings.levels), new)
+}
+
+/// The best cover chosen exactly: of the function as it was read, then of the best cover, whose LUTs are functions anew.
+fn exact(
+    f: &Func,
+    first: &Subject,
+    (mut quality, mut best): (Quality, Func),
+    limit: u32,
+    options: &CoverOptions,
+    control: &Control,
+) -> (Quality, Func) {
+    let areas = if options.sites { LINEAR } else { EVEN };
+    let settings = Settings { k: options.k, cuts: options.cuts, areas, levels: limit };
+    let from = |f: &Func, subject: &Subject, start: &Cover| chosen(f, subject, start, settings, options, control);
+    if let Some(mapped) = from(f, first, &cover(first, settings)) {
+        (quality, best) = std::cmp::min_by_key((quality, best), mapped, |(quality, _)| *quality);
+    }
+    for _ in 0..if first.net.node_count() <= FEW_NODES { CHOSEN } else { 1 } {
+        let again = |&descending: &bool| {
+            let subject = Subject::read(&best, options.k, descending);
+            let start = Mapper::new(&subject.net, &subject.roots(), settings).cover();
+            from(&best, &subject, &start)
+        };
+        let Some(next) = [false, true].par_iter().filter_map(again).min_by_key(|(quality, _)| *quality) else { break };
+        if next.0 >= quality || control.stopped() {
+            break;
+        }
+        (quality, best) = next;
+    }
+    (quality, best)
+}
+
+/// A cover bettered by exact choices; `None` where there is too much to choose from.
+fn chosen(
+    f: &Func,
+    subject: &Subject,
+    start: &Cover,
+    settings: Settings,
+    options: &CoverOptions,
+    control: &Control,
+) -> Option<(Quality, Func)> {
+    let (net, roots, fixed) = (&subject.net, subject.roots(), subject.fixed(options.flips));
+    let sets = CutSets::all(net, settings.k, CUTS);
+    if sets.count() > MOST_CUTS * net.node_count() {
+        return None;
+    }
+    let inverted = subject.inverted();
+    let (mates, levels) = paired(net, start, &inverted);
+    let free = FREE <= settings.levels / start.cost.levels.max(1);
+    let mates = if options.sites { mates } else { vec![ALONE; net.node_count()] };
+    let sites = Sites { cuts: start.cuts.clone(), uses: start.uses.clone(), mates, inverted: inverted.clone() };
+    let levels = (!free).then_some(levels.as_slice());
+    let chooser =
+        Chooser { net, sets: &sets, roots: &roots, pairs: options.sites, fixed: &fixed, inverted: &inverted, levels };
+    let work = (net.node_count() as u64 * u64::from(options.exact)).min(MAX_WORK);
+    let sites = improve(&chooser, sites, work, control);
+    let mut new = f.clone();
+    let better = Cover { cuts: sites.cuts, uses: sites.uses, cost: start.cost };
+    subject.write_as(&mut new, &better, &sites.inverted);
+    new.tidy();
+    Some((quality(&new, options, settings.levels), new))
 }
 
 /// The best cover of all rounds; never worse than the one the net was read as.

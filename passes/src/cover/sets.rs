@@ -1,6 +1,7 @@
 //! The cut sets of a net's nodes, and their enumeration: every way to join one cut of each fan-in.
 
 use super::cut::{Cut, MAX};
+use super::net::Net;
 
 /// Most joins looked at for one node: bounds the work at nodes of many fan-ins.
 const MAX_JOINS: usize = 1024;
@@ -27,6 +28,32 @@ impl CutSets {
         let node = node as usize;
         let start = if node == 0 { 0 } else { self.ends[node - 1] as usize };
         &self.cuts[start..self.ends[node] as usize]
+    }
+
+    /// Cuts of all nodes: at most `most` of each, of fewest leaves first, none within another.
+    pub fn all(net: &Net, k: usize, most: usize) -> Self {
+        let mut sets = Self::default();
+        let mut joins = Vec::new();
+        for node in 0..net.node_count() as u32 {
+            let mut cuts: Vec<Cut> = Vec::new();
+            if !net.is_leaf(node) {
+                let block = net.block(node);
+                sets.joins(block, k, &mut joins);
+                joins.sort_by_key(|join| join.leaves.size());
+                for join in &joins {
+                    if cuts.len() < most && !cuts.iter().any(|cut| cut.is_within(&join.leaves)) {
+                        cuts.push(sets.finish(block, join));
+                    }
+                }
+            }
+            sets.push(cuts);
+        }
+        sets
+    }
+
+    /// All of them.
+    pub fn count(&self) -> usize {
+        self.cuts.len()
     }
 
     /// The set of the next node.

@@ -14,7 +14,11 @@ const MAX_ORIGINS: usize = 64;
 impl Subject {
     /// Puts a cover in the place of the function's LUTs. The old ones stay behind as dead ops.
     pub fn write(&self, f: &mut Func, cover: &Cover) {
-        let inverted = self.inverted();
+        self.write_as(f, cover, &self.inverted());
+    }
+
+    /// The same; `inverted` says by node whether its LUT gives the complement.
+    pub(super) fn write_as(&self, f: &mut Func, cover: &Cover, inverted: &[bool]) {
         let mut values = self.inputs.clone();
         // What stands for each node: the value of a node, complemented where that has the other polarity.
         let mut stands: Vec<Lit> = (0..self.net.node_count() as u32).map(|node| Lit::new(node, false)).collect();
@@ -83,6 +87,22 @@ impl Subject {
         }
         let only_complement = |[positive, complement]: [bool; 2]| complement && !positive;
         uses.into_iter().map(|[inner, port]| only_complement(if inner == [false; 2] { port } else { inner })).collect()
+    }
+
+    /// By node, whether it must stay as it is: something besides ports and LUTs reads it, or without `flips` a port that would
+    /// need an inverter.
+    pub(super) fn fixed(&self, flips: bool) -> Vec<bool> {
+        let mut wanted = vec![[false; 2]; self.net.node_count()];
+        let mut fixed = vec![false; self.net.node_count()];
+        for Output { lit, port, .. } in &self.outputs {
+            fixed[lit.node() as usize] |= !port;
+            wanted[lit.node() as usize][usize::from(lit.complement())] = true;
+        }
+        fixed
+            .into_iter()
+            .zip(wanted)
+            .map(|(fixed, [plain, complement])| fixed || !flips && plain != complement)
+            .collect()
     }
 
     /// Where the nodes came from that a LUT takes in, the root's first.
