@@ -22,12 +22,15 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 llvm() { printf -- ' -Cllvm-args=-sanitizer-coverage-%s' "$@"; }
 flags="--cfg fuzzing -Ccodegen-units=1 -Cdebug-assertions=yes -Cpasses=sancov-module$(
   llvm level=4 inline-8bit-counters pc-table trace-compares)"
+# The sources that are fuzzed; the log itself, which grows meanwhile, is none of them.
+version=$(git describe --always)
+git diff --quiet HEAD -- . ':!docs/benchmarks/fuzz.log' || version+=-dirty
 export RAYON_NUM_THREADS=1 TIMEFORMAT="%U %S"
 # What was measured of `group` is kept, however it ends.
 note() {
   [ -n "${group:-}" ] && [ "$inputs" -gt 0 ] || return 0
   printf '%s: %.1f CPU minutes, %d inputs, coverage %s, %s inputs kept, slowest %s s, %d findings (at %s)\n' "$group" \
-    "$(bc <<<"scale=2; $cpu / 60")" "$inputs" "$coverage" "$kept" "$slowest" "$found" "$(git describe --always --dirty)" |
+    "$(bc <<<"scale=2; $cpu / 60")" "$inputs" "$coverage" "$kept" "$slowest" "$found" "$version" |
     tee -a docs/benchmarks/fuzz.log
   group=
 }
@@ -38,27 +41,27 @@ for group in $groups; do
   folders=$(targets "$group" | xargs -n 1 | sed 's|^|tests/corpus/|')
   RUSTFLAGS=$flags cargo build -q --release --manifest-path fuzz/Cargo.toml --target "$host" \
     --target-dir target/fuzz/build --bin "$group"
-  new=target/fuzz/corpus/$group
+  new=target/fuzz/corpus/$group words=target/fuzz/$group.words log=target/fuzz/$group.log
   mkdir -p "$new" target/fuzz/found
   # shellcheck disable=SC2086
-  grep -raohE '[A-Za-z_.]{3,24}' $folders | sort -u | sed 's/.*/"&"/' > target/fuzz/words
+  grep -raohE '[A-Za-z_.]{3,24}' $folders | sort -u | sed 's/.*/"&"/' > "$words"
   # In slices of a minute or five, until so much processor time is spent, whatever else the machine does.
   while [ "$(bc <<<"$cpu < $minutes * 60")" = 1 ] && [ "$found" = 0 ]; do
     # A reader may take 4 GiB: a lie about sizes must not fill the machine.
     # shellcheck disable=SC2086
     spent=$({ time (
       ulimit -v $((4 << 20)) -c 0
-      "target/fuzz/build/$host/release/$group" "$new" $folders -dict=target/fuzz/words -max_len=65536 \
+      "target/fuzz/build/$host/release/$group" "$new" $folders -dict="$words" -max_len=65536 \
         -max_total_time=$((minutes < 5 ? minutes * 60 : 300)) -timeout=120 -rss_limit_mb=4096 -print_final_stats=1 \
-        -artifact_prefix="target/fuzz/found/$group-" >target/fuzz/log 2>&1 || exit 1
+        -artifact_prefix="target/fuzz/found/$group-" >"$log" 2>&1 || exit 1
     ); } 2>&1) || found=1
     cpu=$(bc <<<"$cpu + ${spent/ / + }")
-    stat() { sed -n "s/^stat::$1: *//p" target/fuzz/log | tail -1; }
-    last=$(grep -aoE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' target/fuzz/log | tail -1)
+    stat() { sed -n "s/^stat::$1: *//p" "$log" | tail -1; }
+    last=$(grep -aoE 'cov: [0-9]+ ft: [0-9]+ corp: [0-9]+' "$log" | tail -1)
     read -r _ coverage _ _ _ kept <<<"${last:-cov: 0 ft: 0 corp: 0}"
     this=$(stat number_of_executed_units) slow=$(stat slowest_unit_time_sec)
     inputs=$((inputs + ${this:-0})) slowest=$((${slow:-0} > slowest ? ${slow:-0} : slowest))
   done
-  [ "$found" = 0 ] || cp target/fuzz/log "target/fuzz/found/$group.log"
+  [ "$found" = 0 ] || cp "$log" "target/fuzz/found/$group.log"
   note
 done
