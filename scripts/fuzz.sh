@@ -44,7 +44,7 @@ for group in $groups; do
   new=target/fuzz/corpus/$group words=target/fuzz/$group.words log=target/fuzz/$group.log
   mkdir -p "$new" target/fuzz/found
   # shellcheck disable=SC2086
-  grep -raohE '[A-Za-z_.]{3,24}' $folders | sort -u | sed 's/.*/"&"/' > "$words"
+  { echo blc; grep -raohE '[A-Za-z_.]{3,24}' $folders || true; } | sort -u | sed 's/.*/"&"/' > "$words"
   # In slices of a minute or five, until so much processor time is spent, whatever else the machine does.
   while [ "$(bc <<<"$cpu < $minutes * 60")" = 1 ] && [ "$found" = 0 ]; do
     # A reader may take 4 GiB: a lie about sizes must not fill the machine.
