@@ -64,7 +64,7 @@ crate::codes! {
     BL0216 = UNSETTLED: "a design of several cycles whose samples mix",
         "With `interval = M` a sample stands at the inputs for M cycles, and `latency` cycles after it came its results are \
          there. Followed cycle by cycle they may depend on nothing else, and what counts the cycles has to come back to where \
-         it started.";
+         it started; a reset leaves nothing of what was before.";
 
     BL0301 = EVAL_INPUT: "inputs that do not fit the function",
         "One value per parameter (none for the clock), with as many elements as its type.";

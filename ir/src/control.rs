@@ -95,8 +95,8 @@ impl Control {
 ///
 /// # Errors
 /// `BL0216`: a result depends on what is unknown, a register that feeds itself does not come back to where it started within
-/// the interval or does not rest while nothing is valid, `ready` or `valid_out` come in other cycles than they should, or an op
-/// has no meaning bit by bit.
+/// the interval or does not rest while nothing is valid, `ready` or `valid_out` come in other cycles than they should, a reset
+/// of one cycle leaves something of what was before, or an op has no meaning bit by bit.
 pub fn data_path(f: &Func) -> Result<Option<Func>> {
     let Some(control) = Control::of(f) else { return Ok(None) };
     let unsettled = |text: String| {
@@ -113,17 +113,18 @@ pub fn data_path(f: &Func) -> Result<Option<Func>> {
         .map(|i| control.is_data(f, i).then(|| unroll.param(f.params[i].name.clone(), f.ty(f.params[i].value))))
         .collect();
     let width = |param: usize| f.ty(f.params[param].value).total_bits();
-    let inputs = |held: bool, valid: bool| -> Vec<Bits> {
+    let inputs_of = |held: bool, valid: bool, resets: bool| -> Vec<Bits> {
         let one = |i: usize| match &data[i] {
             Some(bits) if held => bits.clone(),
             _ if control.valid_in == Some(i) && (held || !valid) => Bits::from_elem(Bit::Known(valid), 1),
             _ if control.reset.is_some_and(|(at, _)| at == i) => {
-                Bits::from_elem(Bit::Known(control.reset.is_some_and(|(_, level)| !level)), 1)
+                Bits::from_elem(Bit::Known(control.reset.is_some_and(|(_, level)| level == resets)), 1)
             }
             _ => Bits::from_elem(Bit::Unknown, width(i)),
         };
         (0..f.params.len()).map(one).collect()
     };
+    let inputs = |held, valid| inputs_of(held, valid, false);
     let mut results = Vec::new();
     if let Some([phase, late, now]) = control.step {
         let mut past: Vec<Bits> = Vec::new();
@@ -147,6 +148,19 @@ pub fn data_path(f: &Func) -> Result<Option<Func>> {
             }
         }
         let rests = says(&results, control.valid_out, false);
+        if control.reset.is_some() {
+            unroll.forget();
+            // Whatever is at the inputs: what is said to be valid, too.
+            unroll.cycle(&inputs_of(false, true, true));
+            let mut clean = unroll.states() == states;
+            for _ in 0..=f.latency() {
+                results = unroll.cycle(&inputs(false, false));
+                clean &= says(&results, control.ready, false) && says(&results, control.valid_out, false);
+            }
+            if !clean {
+                return Err(unsettled("a reset leaves something of what was before".into()));
+            }
+        }
         unroll.start();
         for cycle in 0..=f.latency() {
             results = unroll.cycle(&inputs(cycle < control.interval, true));

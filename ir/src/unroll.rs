@@ -87,6 +87,11 @@ impl<'a> Unroll<'a> {
         self.states()
     }
 
+    /// Whatever came before: all registers unknown.
+    pub fn forget(&mut self) {
+        self.registers.iter_mut().for_each(|(.., bit)| *bit = Bit::Unknown);
+    }
+
     /// What the registers hold that feed themselves.
     pub fn states(&self) -> Vec<Bit> {
         self.registers.iter().filter(|(_, feeds, _)| *feeds).map(|(.., bit)| *bit).collect()

@@ -8,19 +8,10 @@ use std::sync::Arc;
 use blc_ir::{Func, FuncKind, LocId, Module, OpKind, Type, Value};
 use blc_passes::gates::Gates;
 use blc_passes::{Check, PassManager, Pipeline, Registry};
-use common::{module_of, random_net, random_words, show};
+use common::{gates, module_of, random_net, random_words, show};
 use proptest::prelude::*;
 
 const LOC: LocId = LocId::UNKNOWN;
-
-/// Inverter and NAND, of which all can be made; with `more` XOR, a multiplexer in every order of its inputs, and a NAND of
-/// three.
-fn gates(more: bool) -> Gates {
-    let least = [(1, 0b01, 2.0), (2, 0b0111, 4.0)];
-    let mux = [0xca, 0xac, 0xe2, 0xb8, 0xe4, 0xd8].map(|table| (3, table, 12.0));
-    let others = [(2, 0b0110, 10.0), (3, 0x7f, 6.0)];
-    Gates::new(least.into_iter().chain(others.into_iter().chain(mux).filter(|_| more)))
-}
 
 /// Runs passes, each verified and compared with what was there before; returns the area.
 fn built(module: &mut Module, passes: &str, gates: Gates) -> f32 {

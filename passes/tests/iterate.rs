@@ -1,5 +1,5 @@
 //! `iterate` and the handshake of `pipeline`: samples come and go at random, and each gives what the function says, once.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 
@@ -9,6 +9,7 @@ use blc_ir::control::{Control, data_path};
 use blc_ir::eval::{Evaluator, Machine, Val};
 use blc_ir::{Func, FuncKind, LocId, Module, OpKind, Type, Value};
 use blc_passes::equiv::{self, Options, Side, Verdict};
+use common::mutate::{dropped_register, swapped_inputs, table_bit};
 use common::{Rng, module_of, run, try_run};
 
 /// A layer of tables, `groups` sums of four of them, and the largest.
@@ -32,12 +33,21 @@ fn net(groups: usize) -> Module {
     module_of(f)
 }
 
-/// Sends samples with random pauses, each held until it is taken, resets now and then; results come in order, once each.
-fn stream(before: &Module, after: &Module, seed: u64) {
+/// What went by in a stream: samples taken, results seen, resets.
+type Passed = [u64; 3];
+
+/// Sends samples with random pauses, each held until it is taken, resets now and then; results are to come in order, once
+/// each, as the function says. Otherwise says what is wrong.
+fn try_stream(
+    before: &Module,
+    after: &Module,
+    seed: u64,
+    mut next: impl FnMut(&mut Rng) -> Val,
+) -> Result<Passed, &'static str> {
     let (plain, f) = (&before.funcs[0], &after.funcs[0]);
     let control = Control::of(f).unwrap();
     let mut reference = Evaluator::new(before, plain).unwrap();
-    let mut machine = Machine::new(after, f).unwrap();
+    let mut machine = Machine::new(after, f).map_err(|_| "it is no machine")?;
     let rng = &mut Rng(seed);
     let inputs: Vec<usize> = (0..f.params.len()).filter(|&i| f.ty(f.params[i].value) != Type::CLOCK).collect();
     let mut under_way: VecDeque<(u64, Vec<Val>)> = VecDeque::new();
@@ -46,7 +56,7 @@ fn stream(before: &Module, after: &Module, seed: u64) {
     for cycle in 0..600u64 {
         let resets = control.reset.is_some() && cycle % 97 == 50;
         if sample.is_none() && !rng.next().is_multiple_of(3) {
-            sample = Some(rng.val(plain.ty(plain.params[0].value)));
+            sample = Some(next(rng));
             held = 0;
         }
         let values: Vec<Val> = inputs
@@ -57,31 +67,45 @@ fn stream(before: &Module, after: &Module, seed: u64) {
                 _ => sample.clone().unwrap_or_else(|| rng.val(f.ty(f.params[i].value))),
             })
             .collect();
-        let outputs = machine.step(&values).unwrap();
+        let outputs = machine.step(&values).map_err(|_| "a cycle without a result")?;
         held += u64::from(sample.is_some());
         let says = |at: Option<usize>| at.map(|at| outputs[at] == Val::bit(true));
         let ready = says(control.ready).unwrap_or(sample.is_some());
-        assert_eq!(ready, sample.is_some() && held == control.interval);
+        if ready != (sample.is_some() && held == control.interval) {
+            return Err("ready");
+        }
         if ready {
             let expected = reference.run(&[sample.take().unwrap()]).unwrap();
             under_way.push_back((cycle + f.latency() - (control.interval - 1), expected));
             taken += 1;
         }
         if says(control.valid_out).unwrap() {
-            let (due, expected) = under_way.pop_front().expect("a result of no sample");
+            let (due, expected) = under_way.pop_front().ok_or("a result of no sample")?;
             let data: Vec<Val> =
                 (0..outputs.len()).filter(|&i| control.is_data_result(i)).map(|i| outputs[i].clone()).collect();
-            assert_eq!((due, expected), (cycle, data));
+            if (due, expected) != (cycle, data) {
+                return Err("a result is wrong or late");
+            }
             seen += 1;
         }
-        assert!(under_way.front().is_none_or(|(due, _)| *due > cycle), "a result is missing");
+        if under_way.front().is_some_and(|(due, _)| *due <= cycle) {
+            return Err("a result is missing");
+        }
         if resets {
             // Whatever is under way is gone, and a sample that waits begins anew.
             under_way.clear();
             (held, quiet) = (0, quiet + 1);
         }
     }
-    assert!(taken > 20 && seen > 15 && (control.reset.is_none() || quiet > 3), "{taken} {seen} {quiet}");
+    Ok([taken, seen, quiet])
+}
+
+fn stream(before: &Module, after: &Module, seed: u64) {
+    let plain = &before.funcs[0];
+    let any = |rng: &mut Rng| rng.val(plain.ty(plain.params[0].value));
+    let [taken, seen, quiet] = try_stream(before, after, seed, any).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let resets = Control::of(&after.funcs[0]).unwrap().reset.is_some();
+    assert!(taken > 20 && seen > 15 && (!resets || quiet > 3), "{taken} {seen} {quiet}");
 }
 
 fn prove(before: &Module, after: &Module) -> Verdict {
@@ -238,6 +262,53 @@ fn a_flipped_bit_is_seen() {
     let (id, table) = found.unwrap();
     f.set_kind(id, OpKind::Lut { table: table ^ 1 });
     assert!(matches!(prove(&before, &after), Verdict::Refuted(_)));
+}
+
+/// Designs of several cycles with one mistake: what a stream of samples shows, or a counterexample, and what the prover says.
+#[test]
+fn every_mutant_is_told() {
+    let designs = [
+        (net(2), "iterate{interval=2},fold,lower-head,cover{k=4},fold,pipeline{stages=3},dce"),
+        (net(2), "iterate{interval=2},fold,lower-head,cover{k=6},fold,pipeline{stages=2,reset=true},to-xc7,dce"),
+        (
+            encoded(2, 3, &[3]),
+            "iterate{interval=3,encoder=true},fold,lower-encoder,lower-head,cover{k=4},fold,pipeline{stages=2},dce",
+        ),
+    ];
+    let (mut refuted, mut refused, mut same) = (0, 0, 0);
+    for (before, passes) in &designs {
+        let mut good = before.clone();
+        run(&mut good, passes);
+        let plain = &before.funcs[0];
+        let any = |rng: &mut Rng| rng.val(plain.ty(plain.params[0].value));
+        for seed in 0..30 {
+            let rng = &mut Rng(seed);
+            for mutate in [table_bit as fn(&mut Rng, &mut Func) -> bool, swapped_inputs, dropped_register] {
+                let mut mutant = good.clone();
+                if !mutate(rng, &mut mutant.funcs[0]) {
+                    continue;
+                }
+                let streams = try_stream(before, &mutant, seed, any);
+                let side = |module| Side { module, f: &module.funcs[0] };
+                match equiv::compare(side(before), side(&mutant), &Options::default()).map(|o| o.verdict) {
+                    Ok(Verdict::Proved) => {
+                        assert!(streams.is_ok(), "{streams:?}, but proved");
+                        same += 1;
+                    }
+                    Ok(Verdict::Refuted(counter)) => {
+                        let shown = try_stream(before, &mutant, seed, |_| counter.inputs[0].clone());
+                        assert!(shown.is_err(), "{:?} shows nothing", counter.inputs);
+                        refuted += 1;
+                    }
+                    // What a verifier or `data_path` refuses need not show in a stream.
+                    Err(_) => refused += 1,
+                    Ok(other) => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+    println!("several cycles: {refuted} mutants refuted, {refused} refused, {same} that change nothing proved equal");
+    assert!(refuted > 50 && refused > 50 && same > 0, "{refuted} {refused} {same}");
 }
 
 #[test]

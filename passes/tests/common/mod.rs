@@ -8,6 +8,7 @@ use blc_ir::diag::Source;
 use blc_ir::eval::{Evaluator, Val};
 use blc_ir::verify::verify;
 use blc_ir::{Elem, Func, FuncKind, LocId, Module, OpKind, Type, Value};
+use blc_passes::gates::Gates;
 use blc_passes::{Check, Failure, PassManager, Pipeline, Registry, RunReport};
 
 /// A module of one function or more, verified. `text` is what stands between the module's braces.
@@ -53,6 +54,15 @@ pub fn body(mut module: Module, passes: &str) -> Vec<String> {
     let start = text.rfind("  func @").or(text.rfind("  hw.module @")).unwrap();
     let lines = text[start..].lines().skip(1).map(|l| l.trim().to_string());
     lines.take_while(|l| l != "}").collect()
+}
+
+/// Inverter and NAND, of which all can be made; with `more` XOR, a multiplexer in every order of its inputs, and a NAND of
+/// three.
+pub fn gates(more: bool) -> Gates {
+    let least = [(1, 0b01, 2.0), (2, 0b0111, 4.0)];
+    let mux = [0xca, 0xac, 0xe2, 0xb8, 0xe4, 0xd8].map(|table| (3, table, 12.0));
+    let others = [(2, 0b0110, 10.0), (3, 0x7f, 6.0)];
+    Gates::new(least.into_iter().chain(others.into_iter().chain(mux).filter(|_| more)))
 }
 
 /// Random numbers (SplitMix64).

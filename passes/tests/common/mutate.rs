@@ -92,6 +92,18 @@ pub fn words(highest: bool) -> Func {
     f
 }
 
+/// Two sums of two words and a bit each, and the larger.
+pub fn sums() -> Func {
+    let mut f = Func::new("sums", FuncKind::Func);
+    let x: Vec<Value> = (0..3).map(|i| f.add_param(format!("x{i}"), Type::word(3))).collect();
+    let bit = f.add_param("bit", Type::BIT);
+    let sums = [0, 1].map(|i| f.sum(&[x[i], x[i + 1], bit], 4, LocId::UNKNOWN));
+    let class = f.word_argmax(&sums, LocId::UNKNOWN);
+    f.add_result("class", class);
+    f.add_result("score", sums[0]);
+    f
+}
+
 /// A register that becomes a wire.
 pub fn dropped_register(rng: &mut Rng, f: &mut Func) -> bool {
     let Some(id) = some_op(rng, f, |k| matches!(k, OpKind::Reg { .. } | OpKind::Xc7Fdre { .. })) else { return false };
