@@ -44,7 +44,7 @@ fn wide() -> Module {
     common::module("net", f)
 }
 
-/// The devices there are, and Gowin's with its carry chains, which take positions without tables.
+/// The devices there are, and Gowin's and ECP5's with their carry chains: positions without tables, and two a cell with one each.
 fn devices() -> Vec<Device> {
     let chains = r#"
 [carry]
@@ -64,8 +64,38 @@ module ALU (output SUM, COUT, input I0, I1, I3, CIN);
 endmodule
 """
 "#;
-    let own = include_str!("../targets/gowin.toml").replace("[models]", chains);
-    Device::own().into_iter().chain([Device::parse(&own, "").unwrap()]).collect()
+    let tables = r#"
+[carry]
+cell = "CCU2C"
+carry_in = "CIN"
+carry_out = "COUT"
+parameters = { INJECT1_0 = "NO", INJECT1_1 = "NO" }
+positions = [
+  { inputs = ["A0", "B0", "C0", "D0"], table = "INIT0", sum = "S0" },
+  { inputs = ["A1", "B1", "C1", "D1"], table = "INIT1", sum = "S1" },
+]
+
+[models]
+CCU2C = """
+module CCU2C (input CIN, A0, B0, C0, D0, A1, B1, C1, D1, output S0, S1, COUT);
+  parameter [15:0] INIT0 = 16'h0000;
+  parameter [15:0] INIT1 = 16'h0000;
+  parameter INJECT1_0 = "YES";
+  parameter INJECT1_1 = "YES";
+  wire table0 = INIT0[{D0, C0, B0, A0}];
+  wire table1 = INIT1[{D1, C1, B1, A1}];
+  wire carry = table0 ? CIN : INJECT1_0 == "NO" & INIT0[{2'b00, B0, A0}];
+  assign S0 = table0 ^ (INJECT1_0 == "NO" & CIN);
+  assign S1 = table1 ^ (INJECT1_1 == "NO" & carry);
+  assign COUT = table1 ? carry : INJECT1_1 == "NO" & INIT1[{2'b00, B1, A1}];
+endmodule
+"""
+"#;
+    let [gowin, ecp5] = [
+        include_str!("../targets/gowin.toml").replace("[models]", chains),
+        include_str!("../targets/ecp5.toml").replace("[models]", tables),
+    ];
+    Device::own().into_iter().chain([gowin, ecp5].map(|text| Device::parse(&text, "").unwrap())).collect()
 }
 
 /// Five bits from a carry chain of a device, and one more made of two of them.

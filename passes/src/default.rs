@@ -241,6 +241,7 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
         (Target::Xc7 | Target::Xcup, ..) if !chains => "",
         (Target::Xc7 | Target::Xcup, true, _) => "{carry=true,registered=true}",
         (Target::Xc7 | Target::Xcup, ..) => "{carry=true}",
+        (.., Some(Ripple::Tables)) => "{ripple=1}",
         (.., Some(Ripple::Pairs)) if chains => "{ripple=2}",
         (.., Some(Ripple::Products)) if chains => "{ripple=4}",
         _ if target.k() <= 4 && target != Target::Gates => "{ripple=1}",

