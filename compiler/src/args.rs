@@ -340,7 +340,7 @@ pub struct Compile {
     /// Most lookup tables on a path between ports and registers; an error where no design with so few is found
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_levels: Option<u32>,
-    /// What `@default` is not to use of the target's slices
+    /// What `@default` is not to use
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     pub forbid: Vec<Forbid>,
     #[command(flatten)]
@@ -369,7 +369,7 @@ pub struct Compile {
     pub debug: Debug,
 }
 
-/// What slices have beside single lookup tables.
+/// What slices have beside single lookup tables, and how heads are made small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Forbid {
     /// Two functions in one site, and the compressors of heads that are made so
@@ -378,6 +378,8 @@ pub enum Forbid {
     Muxf,
     /// Carry chains
     Carry,
+    /// What sums share, and what comparisons have in common, taken out of heads (from `-O2` on)
+    Words,
 }
 
 /// How passes are watched.

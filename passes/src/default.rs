@@ -55,7 +55,7 @@ const WORD: u8 = 6;
 /// What the levels of work stand for where nobody chose one.
 pub const EFFORT: u8 = 1;
 
-/// What of a target's slices is not to be used.
+/// What is not to be used, of a target's slices most of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forbid {
     /// Two functions in one site; so no compressors of heads either, which are such.
@@ -64,6 +64,8 @@ pub struct Forbid {
     pub muxf: bool,
     /// Carry chains.
     pub carry: bool,
+    /// Words rewritten: what sums share, and what comparisons have in common.
+    pub words: bool,
 }
 
 /// What a compilation is to bring.
@@ -107,6 +109,8 @@ enum For {
     All,
     /// A model.
     Model,
+    /// A head that is to be small.
+    Words,
     /// A target of Xilinx.
     Xilinx,
     /// A target whose slices have multiplexers.
@@ -132,6 +136,12 @@ const STEPS: &[(&str, For, u8, &str)] = &[
         For::Model,
         0,
         "while it is seen which bits are a code; each lost input frees logic",
+    ),
+    (
+        "words{head},fold",
+        For::Words,
+        2,
+        "while sums are sums; comparisons with constants that come of it are lowered next",
     ),
     ("lower-encoder", For::All, 0, "only the thresholds still in use become tables"),
     ("lower-head{head}", For::All, 0, "before the cover, so that it sees across the border of network and head"),
@@ -209,6 +219,7 @@ pub fn pipeline(level: Level, goals: &Goals) -> String {
     let wanted = |when: &For| match when {
         For::All => true,
         For::Model => model,
+        For::Words => head == Head::Small && !forbid.words,
         For::Xilinx => target.is_xilinx(),
         For::Slices => target.has_muxes() && !forbid.muxf,
         For::Wide => target.k() > WORD,
@@ -340,7 +351,7 @@ mod tests {
 
     #[test]
     fn what_is_forbidden_is_not_in_it() {
-        let forbid = Forbid { pair: true, muxf: true, carry: true };
+        let forbid = Forbid { pair: true, muxf: true, carry: true, words: true };
         let text = |target| {
             let goals = Goals::new(target, Registers::Stages(0));
             pipeline(Level::Tensor, &Goals { effort: 0, forbid, ..goals })

@@ -79,6 +79,7 @@ fn register_all(registry: &mut Registry) {
     registry.register::<gates::ToGates>();
     registry.register::<muxes::Muxes>();
     registry.register::<egraph::EGraph>();
+    registry.register::<egraph::words::Words>();
     registry.register::<resub::Resub>();
     registry.register::<registers::Pipelining>();
     registry.register::<to_xc7::ToXc7>();

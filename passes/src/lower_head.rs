@@ -12,6 +12,9 @@ use crate::heap::{BitHeap, Levels};
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use crate::rebuild::{Bits, Rebuild};
 
+/// Most bits of a word.
+const WORD: usize = 64;
+
 /// See the module's words.
 pub struct LowerHead {
     options: LowerHeadOptions,
@@ -63,6 +66,7 @@ impl Pass for LowerHead {
                 false => {
                     lowering.rebuild.copy(id);
                     lowering.note_level(op);
+                    lowering.note_wires(op);
                 }
             }
         }
@@ -140,6 +144,15 @@ impl Lowering<'_> {
             let operands = op.operands.iter().map(|&v| self.levels.of(self.rebuild.get(v)));
             let level = 1 + operands.max().unwrap_or(0);
             self.levels.set(self.rebuild.get(op.result()), level);
+        }
+    }
+
+    /// A shifted word is its bits, and zeros.
+    fn note_wires(&mut self, op: Op<'_>) {
+        if matches!(op.kind, OpKind::Pack {}) && self.rebuild.old.ty(op.result()).total_bits() <= WORD {
+            let parts: Vec<Value> = op.operands.iter().map(|&v| self.rebuild.get(v)).collect();
+            let packed = self.rebuild.get(op.result());
+            self.bits.wires(&mut self.rebuild.new, packed, &parts);
         }
     }
 

@@ -31,6 +31,11 @@ impl<'a> Rebuild<'a> {
         self.map.get(old.index()).copied().flatten().unwrap_or(Value(0))
     }
 
+    /// Whether it was said what an old value became.
+    pub fn has(&self, old: Value) -> bool {
+        self.map.get(old.index()).copied().flatten().is_some()
+    }
+
     /// Says what an old value became, and hands its name on if the new one has none.
     pub fn set(&mut self, old: Value, new: Value) {
         self.map[old.index()] = Some(new);
@@ -92,6 +97,22 @@ impl Bits {
     /// All bits of a packed value, the lowest first.
     pub fn all(&mut self, f: &mut Func, value: Value) -> Vec<Value> {
         (0..f.ty(value).total_bits()).map(|bit| self.get(f, value, bit)).collect()
+    }
+
+    /// Remembers the bits of a packed word, as far as they are known by themselves.
+    pub fn wires(&mut self, f: &mut Func, packed: Value, parts: &[Value]) {
+        let mut at = 0;
+        for &part in parts {
+            let constant = f.as_const(part);
+            for bit in 0..f.ty(part).total_bits() {
+                let value = match constant {
+                    Some(value) => f.constant(value >> bit & 1, Type::BIT),
+                    None => self.get(f, part, bit),
+                };
+                self.known.insert((packed, at), value);
+                at += 1;
+            }
+        }
     }
 
     /// Packs bits into a value of a type, and remembers them as its bits.

@@ -89,7 +89,7 @@ impl Way {
             1..6 => 2,
             n => (n % 2) as u8,
         };
-        let forbid = Forbid { pair: rng.chance(8), muxf: rng.chance(8), carry: rng.chance(8) };
+        let forbid = Forbid { pair: rng.chance(8), muxf: rng.chance(8), carry: rng.chance(8), words: false };
         let head = if rng.chance(4) { Head::Fast } else { Head::Small };
         let ripple = device.as_ref().and_then(|device| Ripple::of_inputs(device.ripple()));
         Self { goals: Goals { target, registers, head, effort, delays, forbid, ripple }, device }
@@ -146,7 +146,7 @@ pub fn check(design: &Module, way: &Way, seed: u64, icarus: Option<&Path>) -> Ch
     if let Some(error) = verify::verify(&module).first() {
         return Err(format!("compiled: {error}"));
     }
-    let Forbid { pair, muxf, carry } = way.goals.forbid;
+    let Forbid { pair, muxf, carry, .. } = way.goals.forbid;
     let forbidden = |kind| match kind {
         OpKind::Xc7Lut6_2 { .. } => pair,
         OpKind::Xc7MuxF7 {} | OpKind::Xc7MuxF8 {} => muxf,

@@ -248,7 +248,9 @@ fn unfit(path: &Path, option: &str, why: &str) -> Failure {
 
 fn forbidden(args: &Compile) -> Forbid {
     let is = |what| args.forbid.contains(&what);
-    Forbid { pair: is(args::Forbid::Pair), muxf: is(args::Forbid::Muxf), carry: is(args::Forbid::Carry) }
+    // What shares adders stays sums of bits.
+    let words = is(args::Forbid::Words) || iterations(args).is_some();
+    Forbid { pair: is(args::Forbid::Pair), muxf: is(args::Forbid::Muxf), carry: is(args::Forbid::Carry), words }
 }
 
 /// How the target counts lookup tables.

@@ -3,8 +3,8 @@
 //! As a directed graph, not as trees: a LUT that two others read counts once. A choice that closes a loop is none.
 
 use egg::Id;
-use rustc_hash::FxHashMap;
 
+use super::choice::Choice;
 use super::lang::{Graph, Node};
 
 /// Times that all classes are visited.
@@ -13,45 +13,7 @@ const ROUNDS: usize = 4;
 /// What a window costs: LUTs, then their inputs.
 pub type Cost = (usize, usize);
 
-/// A LUT for each class that has one.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    pub of: FxHashMap<Id, Node>,
-}
-
-impl Choice {
-    /// Classes needed for the roots, inputs before readers; `None` where there is a loop.
-    pub fn order(&self, roots: &[Id]) -> Option<Vec<Id>> {
-        let mut state: FxHashMap<Id, bool> = FxHashMap::default();
-        let mut order = Vec::new();
-        let mut work: Vec<(Id, usize)> = roots.iter().map(|&id| (id, 0)).collect();
-        while let Some((id, next)) = work.pop() {
-            if state.get(&id) == Some(&true) {
-                continue;
-            }
-            let children = self.of.get(&id).map_or(&[][..], |n| egg::Language::children(n));
-            if next == 0 && state.insert(id, false) == Some(false) {
-                return None;
-            }
-            match children.get(next) {
-                Some(&child) => {
-                    work.push((id, next + 1));
-                    match state.get(&child) {
-                        Some(true) => {}
-                        // Begun and not done: it is above us.
-                        Some(false) => return None,
-                        None => work.push((child, 0)),
-                    }
-                }
-                None => {
-                    state.insert(id, true);
-                    order.push(id);
-                }
-            }
-        }
-        Some(order)
-    }
-
+impl Choice<Node> {
     /// What the classes needed for the roots cost.
     pub fn cost(&self, roots: &[Id]) -> Option<Cost> {
         let order = self.order(roots)?;
@@ -61,7 +23,7 @@ impl Choice {
 }
 
 /// Betters a choice; `start` has a LUT for each class needed for the roots.
-pub fn extract(graph: &Graph, roots: &[Id], start: Choice) -> Choice {
+pub fn extract(graph: &Graph, roots: &[Id], start: Choice<Node>) -> Choice<Node> {
     let mut choice = start;
     let mut ids: Vec<Id> = graph.egg.classes().map(|c| c.id).collect();
     ids.sort_unstable();
@@ -96,7 +58,7 @@ pub fn extract(graph: &Graph, roots: &[Id], start: Choice) -> Choice {
 }
 
 /// Gives the classes below one that have no LUT yet the one of the fewest inputs; returns those classes.
-fn complete(graph: &Graph, choice: &mut Choice, id: Id) -> Vec<Id> {
+fn complete(graph: &Graph, choice: &mut Choice<Node>, id: Id) -> Vec<Id> {
     let mut added = Vec::new();
     let mut work = vec![id];
     while let Some(id) = work.pop() {

@@ -8,10 +8,12 @@
 //!
 //! Willsey et al., "egg: fast and extensible equality saturation" (POPL 2021).
 
+mod choice;
 mod extract;
 mod lang;
 mod rules;
 mod window;
+pub mod words;
 
 use blc_ir::{Diagnostic, Func, Level};
 use rayon::prelude::*;

@@ -4,7 +4,8 @@ use blc_ir::table::widen;
 use egg::Id;
 use rustc_hash::FxHashMap;
 
-use super::extract::{Choice, extract};
+use super::choice::Choice;
+use super::extract::extract;
 use super::lang::{Graph, Lit, Node};
 use super::rules::saturate;
 use super::{EGraphOptions, Stop};
@@ -167,7 +168,7 @@ pub fn rewrite(logic: &Logic, window: &Window, options: &EGraphOptions) -> (Stop
 }
 
 /// The choice without the e-graph.
-fn read(graph: &Graph, choice: &Choice, order: &[Id], roots: &[Id], lits: &[Lit]) -> Rewritten {
+fn read(graph: &Graph, choice: &Choice<Node>, order: &[Id], roots: &[Id], lits: &[Lit]) -> Rewritten {
     let mut luts = Vec::new();
     let mut of: FxHashMap<Id, Source> = FxHashMap::default();
     for &id in order {

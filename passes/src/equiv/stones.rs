@@ -45,24 +45,32 @@ impl Crossing<'_> {
             return None;
         }
         let all = heads_of(self.to.f).into_iter();
-        let all = all
-            .filter_map(|goals| self.lowered(&goals, if goals.target.is_xilinx() { ",cover" } else { ",fold,cover" }));
-        let mut all: Vec<_> = all.collect();
+        let end = |goals: &Goals| if goals.target.is_xilinx() { ",cover" } else { ",fold,cover" };
+        // As they are, and with words rewritten.
+        let all = all.flat_map(|goals| [0, 2].map(|effort| Goals { effort, ..goals.clone() }));
+        let mut all: Vec<_> = all.filter_map(|goals| self.lowered(&goals, end(&goals))).collect();
         if all.len() < 2 {
             return all.pop();
         }
         all.into_iter().min_by_key(|(module, f)| self.foreign(Side { module, f }).unwrap_or(usize::MAX))
     }
 
-    /// By the default pipeline up to a step.
+    /// By the default pipeline up to a step; `None` where more work brings nothing until there.
     fn lowered(&self, goals: &Goals, end: &str) -> Option<(Module, Func)> {
         let Self { from, ports, .. } = *self;
-        let text = default::pipeline(from.f.level(), &Goals { effort: 0, ..goals.clone() });
+        let text = default::pipeline(from.f.level(), goals);
+        if goals.effort > 0 && !text.contains("words") {
+            return None;
+        }
         let width = ports.params.first().map_or(1, |s| s.width).clamp(1, 16);
         let text = text.split(end).next()?.replace("quantize", &format!("quantize{{bits={width}}}"));
         let pipeline = Pipeline::parse(&text, "", &Registry::standard()).ok()?;
         let mut module = Module { funcs: vec![from.f.clone()], ..from.module.clone() };
-        PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
+        let report = PassManager::default().run(&mut module, &pipeline, &mut ()).ok()?;
+        let rewritten = report.passes.iter().any(|p| p.changed && p.pass.starts_with("words"));
+        if goals.effort > 0 && !rewritten {
+            return None;
+        }
         let f = module.funcs.pop()?;
         let bits = |f: &Func| -> Vec<usize> {
             f.params.iter().map(|p| f.ty(p.value)).filter(|&ty| ty != Type::CLOCK).map(|ty| ty.total_bits()).collect()
