@@ -1,9 +1,11 @@
 //! A cover bettered block by block, each chosen exactly with all around it as it is.
 //!
 //! Blocks lie around nodes taken at random, so that what one cannot better the next may. Some are solved beside each other
-//! and taken one after the other, each only where it still makes the whole smaller.
+//! and taken one after the other, each only where it still makes the whole smaller. One that was solved in vain is not solved
+//! again before something else is better: so a net of one block ends after one.
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use super::exact::{COLUMNS, Chooser};
 use super::net::Net;
@@ -32,9 +34,12 @@ pub fn improve(chooser: &Chooser<'_>, mut sites: Sites, work: u64, control: &Con
     let mut rng = Rng::new(5);
     let mut cost = sites.cost(net, chooser.pairs);
     let (mut size, mut done, mut stale) = (SIZE, 0, 0);
+    let mut vain: FxHashSet<Vec<u32>> = FxHashSet::default();
     while done < work && stale < STALE * nodes.len().div_ceil(size) + BATCH && !control.stopped() {
         let mut block = || near.block(nodes[rng.next() as usize % nodes.len()], size, &mut rng);
-        let blocks: Vec<Vec<u32>> = (0..BATCH).map(|_| block()).collect();
+        let mut blocks: Vec<Vec<u32>> = (0..BATCH).map(|_| block()).collect();
+        blocks.retain(|block| vain.insert(block.clone()));
+        stale += BATCH - blocks.len();
         let changes: Vec<_> = blocks.par_iter().map(|block| chooser.better(&sites, block)).collect();
         for (change, columns, work) in changes {
             done += work;
@@ -47,6 +52,7 @@ pub fn improve(chooser: &Chooser<'_>, mut sites: Sites, work: u64, control: &Con
             let new_cost = new.cost(net, chooser.pairs);
             if new_cost < cost - 1e-6 {
                 (sites, cost, stale) = (new, new_cost, 0);
+                vain.clear();
             }
         }
     }
