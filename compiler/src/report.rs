@@ -10,7 +10,8 @@ use blc_backends::sim::Program;
 use blc_ir::control::Control;
 use blc_ir::diag::Diagnostic;
 use blc_ir::eval::affine;
-use blc_ir::{Func, Module, OpKind, Type};
+use blc_ir::{Func, FuncAttr, Module, OpKind, Type};
+use blc_passes::approx::MARK;
 use blc_passes::count::{Area, count};
 use blc_passes::equiv::{self, Effort};
 use blc_passes::timing::{self, Timing};
@@ -73,7 +74,8 @@ pub struct Report {
     quantisation: Option<Quantisation>,
     /// That the design is what it was made from, where that was asked for.
     proof: Option<Proof>,
-    /// What approximate passes did; `null` for an exact design.
+    /// What approximate passes did, to the model before it was compiled (without figures) or now; `null` for the exact design
+    /// of an exact model.
     approximate: Option<Vec<Approximation>>,
     assumptions: Vec<String>,
     warnings: Vec<Warning>,
@@ -149,10 +151,17 @@ impl Proof {
     }
 }
 
-/// What an approximate pass did to predictions, on samples held out from it.
+/// An approximate pass, and where it ran now what it did.
 #[derive(Debug, Serialize)]
 struct Approximation {
-    pass: &'static str,
+    pass: String,
+    #[serde(flatten)]
+    change: Option<Change>,
+}
+
+/// What an approximate pass did to predictions, on samples held out from it.
+#[derive(Debug, Serialize)]
+struct Change {
     held_out_samples: u64,
     /// Of the held-out samples, the part predicted right.
     accuracy_before: f64,
@@ -162,12 +171,21 @@ struct Approximation {
 }
 
 impl Approximation {
-    fn of(pass: &'static str, run: &RunReport) -> Option<Self> {
+    /// The passes that a design is marked with. The last ones ran now.
+    fn all(f: &Func, run: &RunReport) -> Vec<Self> {
+        let Some(FuncAttr::Str(passes)) = f.attr(MARK) else { return Vec::new() };
+        let passes: Vec<&str> = passes.split(", ").collect();
+        let now = |i: usize| (!passes[i + 1..].contains(&passes[i])).then(|| Change::of(passes[i], run)).flatten();
+        passes.iter().enumerate().map(|(i, pass)| Self { pass: (*pass).into(), change: now(i) }).collect()
+    }
+}
+
+impl Change {
+    fn of(pass: &str, run: &RunReport) -> Option<Self> {
         let fact = |name: &str| run.fact(&format!("{pass}.{name}"));
         let held_out = fact("held_out")?;
         let part = |right: u64| right as f64 / held_out.max(1) as f64;
         Some(Self {
-            pass,
             held_out_samples: held_out,
             accuracy_before: part(fact("right_before")?),
             accuracy_after: part(fact("right_after")?),
@@ -244,8 +262,7 @@ impl Report {
             thresholds_lost: run.fact("thresholds_lost").unwrap_or(0),
         });
         let [encoder, logic, head] = count.by_part;
-        let approximate: Vec<_> =
-            ["calibrate", "prune"].iter().filter_map(|pass| Approximation::of(pass, run)).collect();
+        let approximate = Approximation::all(f, run);
         Ok(Self {
             version: VERSION,
             blc: env!("CARGO_PKG_VERSION"),
@@ -272,7 +289,7 @@ impl Report {
                 input.kind,
                 (latency_cycles, interval),
                 quantisation.as_ref(),
-                approximate.is_empty(),
+                &approximate,
                 &speed,
             ),
             speed,
@@ -410,7 +427,7 @@ fn assumptions(
     kind: Kind,
     (latency_cycles, interval): (Option<u64>, u64),
     quantisation: Option<&Quantisation>,
-    exact: bool,
+    approximate: &[Approximation],
     speed: &Speed,
 ) -> Vec<String> {
     let mut all = vec![format!(
@@ -430,13 +447,16 @@ fn assumptions(
             q.input_bits
         ));
     }
-    if !exact {
+    if approximate.iter().any(|done| done.change.is_some()) {
         all.push(
             "approximate: the function is not the model's; accuracies are of samples held out from the pass".into(),
         );
     } else if kind == Kind::Model {
         let apart = if quantisation.is_some() { "apart from that rounding, " } else { "" };
         all.push(format!("{apart}the function is exactly the model's: no pass approximates"));
+    }
+    for done in approximate.iter().filter(|done| done.change.is_none()) {
+        all.push(format!("approximate ({}): the model was no longer the trained one when it was compiled", done.pass));
     }
     all
 }
@@ -491,6 +511,10 @@ pub fn table(report: &Value) -> Option<String> {
         text += &format!("{gates:.0} NAND2 equivalents of library `{}`\n", report["gates"]["library"].as_str()?);
     }
     for done in report["approximate"].as_array().into_iter().flatten() {
+        if done["held_out_samples"].is_null() {
+            text += &format!("approximate ({}): the model was, before it was compiled\n", done["pass"].as_str()?);
+            continue;
+        }
         let percent = |field: &str| done[field].as_f64().map(|part| format!("{:.2} %", 100.0 * part));
         text += &format!(
             "approximate ({}): held-out accuracy {} before, {} after; {} of {} predictions changed\n",

@@ -22,7 +22,7 @@ use crate::codes::APPROX_DATA;
 use crate::pass::{Abort, PassCx};
 pub use calibrate::{Calibrate, CalibrateOptions};
 use net::Net;
-pub use prune::{Prune, PruneOptions};
+pub use prune::{Prune, PruneOptions, check_budget};
 pub use samples::{Data, Inputs, Samples};
 use source::Source;
 

@@ -46,6 +46,15 @@ impl PassSpec for Prune {
     }
 }
 
+/// Errors: `BL2112` where so many points cannot be given.
+pub fn check_budget(points: f64) -> Result<(), Box<Diagnostic>> {
+    if (0.0..=100.0).contains(&points) {
+        return Ok(());
+    }
+    let d = Diagnostic::error(&APPROX_OPTION, format!("an accuracy budget of {points} points cannot be"));
+    Err(Box::new(d.help("give 0 to 100 points")))
+}
+
 /// Strengths of pruning, rising. Stronger ones fit the training samples better than others.
 const STRENGTHS: [f64; 8] = [0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0];
 /// So many steps in a row beyond the budget end it.
@@ -54,10 +63,7 @@ const PATIENCE: usize = 5;
 impl Pass for Prune {
     fn run(&mut self, f: &mut Func, cx: &mut PassCx<'_>) -> Result<Changed, Abort> {
         let PruneOptions { budget, seed } = self.options;
-        if !(0.0..=100.0).contains(&budget) {
-            let d = Diagnostic::error(&APPROX_OPTION, format!("an accuracy budget of {budget} points cannot be"));
-            return Err(Box::new(d.help("give 0 to 100 points")));
-        }
+        check_budget(budget)?;
         let (source, net) = Source::read(f, cx)?;
         let data = data(cx, Self::NAME)?;
         data.check(&source, &net)?;
