@@ -83,14 +83,15 @@ fn training_prunes_at_its_end() {
         work.blc(&format!("compile {name}.safetensors --target lut6 -o {name}")).fine();
         let compiled = fs::read_to_string(work.path(name).join("report.json")).unwrap();
         let compiled: serde_json::Value = serde_json::from_str(&compiled).unwrap();
-        (
-            report,
-            compiled["by_part"]["logic"]["luts"].as_u64().unwrap(),
-            Model::read(&work.path(&format!("{name}.safetensors"))).unwrap(),
-        )
+        (report, compiled, Model::read(&work.path(&format!("{name}.safetensors"))).unwrap())
     };
-    let (whole, luts, model) = train("", "whole");
-    let (report, pruned_luts, pruned) = train("--prune 1", "pruned");
+    let luts = |report: &serde_json::Value| report["by_part"]["logic"]["luts"].as_u64().unwrap();
+    let (whole, exact, model) = train("", "whole");
+    let (report, approximate, pruned) = train("--prune 1", "pruned");
+    assert!(exact["approximate"].is_null());
+    assert_eq!(approximate["approximate"], serde_json::json!([{ "pass": "prune" }]));
+    assert!(work.blc("report pruned").fine().stdout.contains("approximate (prune)"));
+    let (luts, pruned_luts) = (luts(&exact), luts(&approximate));
     assert!(whole.get("pruned").is_none() && model.approximate.is_none());
     assert!(pruned_luts < luts, "{pruned_luts} of {luts}");
     // The same network, less pruning; the layers have their shapes.
@@ -112,6 +113,33 @@ fn training_prunes_at_its_end() {
     assert!(verilog.contains("APPROXIMATE") && verilog.contains("(prune)"), "{}", &verilog[..300.min(verilog.len())]);
     let said = work.blc("train --data digits --epochs 1 --prune 101 -o x.safetensors");
     assert!(said.code == Some(1) && said.stderr.contains("BL2112"), "{}", said.stderr);
+    assert!(!work.path("x.safetensors").exists(), "it was trained in vain");
+}
+
+/// By tensor operations, as a GPU does them, a run comes out as by the kernels, goes on from a checkpoint, and compiles.
+#[test]
+fn training_by_tensor_operations() {
+    let work = Work::new();
+    work.write("small.toml", "epochs = 4\n[encoder]\nbits = 2\n[[layers]]\nnodes = 200\nfan_in = 4\ncandidates = 3\n");
+    let hard = |args: &str| {
+        let said = work.blc(&format!("train --data digits --config small.toml --json {args}")).fine().stdout;
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let test = &report["test_hard"];
+        100.0 * test["correct"].as_f64().unwrap() / test["samples"].as_f64().unwrap()
+    };
+    let kernels = hard("-o kernels.safetensors");
+    let tensors = hard("--device plain --checkpoint run.safetensors -o plain.safetensors");
+    assert!(kernels > 85.0 && (kernels - tensors).abs() < 3.0, "{kernels} {tensors}");
+    work.blc("compile plain.safetensors --target lut6 -o plain").fine();
+    let said = work.blc("sim plain --data digits").fine().stdout;
+    assert!(said.contains(&format!("{tensors:.2}")), "{tensors} {said}");
+    let said =
+        work.blc("train --data digits --config small.toml --checkpoint run.safetensors --resume -o x.safetensors");
+    assert!(said.code == Some(1) && said.stderr.contains("BL1303"), "{}", said.stderr);
+    if cfg!(not(feature = "cuda")) {
+        let said = work.blc("train --data digits --device cuda -o x.safetensors");
+        assert!(said.code == Some(1) && said.stderr.contains("BL1307"), "{}", said.stderr);
+    }
 }
 
 #[test]

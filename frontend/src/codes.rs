@@ -167,7 +167,7 @@ blc_ir::codes! {
          epoch), `patience`; [encoder] `kind` (thermometer, gaussian, distributive, learnable, binary, gray, one-hot, \
          sign-magnitude, logarithmic, fixed-point), `bits`, `scope` (feature, channel, global), `rarest`, `temperature`; \
          [[layers]] `kind` (dense, conv, pool), `nodes`, `fan_in` (1 to 8), `wiring` (random, unique, local, strided, grouped, \
-         all), `radius`, `candidates`, `groups`, `size`, `stride`, `padding`, `depth`, `residual` (none, concat, or); [node] \
+         all), `radius`, `candidates`, `pairs`, `groups`, `size`, `stride`, `padding`, `depth`, `residual` (none, concat, or); [node] \
          `kind` (dwn, hybrid, light, difflogic, warp, linear, polynomial, neural, fourier), `sampling` (soft, hard, gumbel-soft, \
          gumbel-hard), `squash` (sigmoid, sinusoid), `temperature`, `smoothing`, `residual`, `stabilize` (none, layer, sample), \
          `degree`, `units`; [head] `kind` (sum, dsp, tree, count), `temperature`, `last_temperature`, `weight_bits`; [loss] \
@@ -188,6 +188,9 @@ blc_ir::codes! {
         "A tensor operation refused its inputs, which a checked configuration never causes: an error of blc.";
     BL1306 = TRAIN_DIVERGED: "training diverged",
         "The loss became infinite or not a number, which happens with a temperature near zero.";
+    BL1307 = TRAIN_DEVICE: "a device to train on cannot be used",
+        "`--device cuda` needs a blc that was built with the feature `cuda`, a driver, and the device of that number. `--device cpu` \
+         needs nothing; `--device plain` does on the processor what a GPU would do.";
 
     // Checkpoints of other libraries.
     BL1401 = CHECKPOINT_FORMAT: "a file is not a checkpoint that can be read",

@@ -7,6 +7,7 @@ use blc_frontend::files;
 use blc_frontend::train::{Config, RunOptions, TrainReport, train};
 use blc_ir::diag::Source;
 use blc_passes::Registry;
+use blc_passes::approx::check_budget;
 use serde::Serialize;
 
 use crate::args::Train;
@@ -26,6 +27,7 @@ pub fn run(args: &Train, registry: &Registry, ui: &Ui) -> Outcome {
     for path in [Some(&args.output)].into_iter().chain(beside).flatten() {
         outputs::check(path)?;
     }
+    args.prune.map_or(Ok(()), check_budget)?;
     let data = Dataset::open(&args.data)?;
     let mut config = match (&args.preset, &args.config) {
         (Some(name), _) => Config::preset(name)?.for_classes(data.classes),
@@ -50,6 +52,7 @@ pub fn run(args: &Train, registry: &Registry, ui: &Ui) -> Outcome {
         resume: args.checkpoint.clone().filter(|_| args.resume),
         stop: Some(interrupt::flag(ui)),
         leave_test: false,
+        compute: args.device,
     };
     let mut observers = (Progress::new(ui), Metrics::new(args.metrics.as_deref())?);
     let trained = train(&data, &config, &mut observers, &options);

@@ -6,9 +6,9 @@ use super::relax::Relaxation;
 /// Strengths, each 0 where it is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Penalty {
-    area: f32,
-    gap: f32,
-    spectral: f32,
+    pub area: f32,
+    pub gap: f32,
+    pub spectral: f32,
 }
 
 impl Penalty {

@@ -94,13 +94,13 @@ impl CustomOp2 for Application {
             let (room, next) = rooms[i..].split_at_mut(1);
             layer.choose(&mut room[0])?;
             match next.first_mut() {
-                Some(next) if layer.hard => {
+                Some(next) if layer.hard && layer.bits_in => {
                     let bits = next.x.bits((rows + 1) * words);
                     bits[rows * words..].fill(0);
                     layer.bits(&room[0], words, self.noise(i), &mut bits[..rows * words])?;
                 }
                 Some(next) => layer.numbers(&room[0], words, self.noise(i), next.x.numbers(rows * words))?,
-                None if layer.hard => {
+                None if layer.hard && layer.bits_in => {
                     let mut bits = vec![0; layer.nodes() * words];
                     layer.bits(&room[0], words, self.noise(i), &mut bits)?;
                     let (at_once, y) = (layer.per_group * words, y.as_chunks_mut::<LANES>().0);
@@ -441,7 +441,7 @@ mod tests {
         let copy = |p: &Parameter| Parameter::new(&p.var.copy().unwrap(), false, [-1.0, 1.0]).unwrap();
         let Wiring { fan_in, candidates, ref index, .. } = layer.wiring;
         LutLayer {
-            wiring: Wiring { fan_in, candidates, index: index.clone(), centres: vec![] },
+            wiring: Wiring { fan_in, candidates, index: index.clone(), centres: vec![], twins: vec![] },
             relaxation: layer.relaxation.clone(),
             tables: copy(&layer.tables),
             scores: copy(&layer.scores),

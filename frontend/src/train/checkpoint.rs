@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use blc_ir::diag::{Diagnostic, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use super::compute::Compute;
 use super::config::Config;
 use super::optim::Parameter;
 use super::report::{Accuracy, EpochReport};
@@ -19,7 +20,7 @@ use crate::data::{Dataset, Features};
 use crate::{codes, files};
 
 /// Changes whenever the same configuration and data would train otherwise than before.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const KEY: &str = "blc_checkpoint";
 
 /// Where a run is, besides the parameters and their moments.
@@ -60,9 +61,13 @@ struct BestHeader {
     accuracy: Accuracy,
 }
 
-/// What a checkpoint must have been made from to be continued: configuration and data.
-pub fn fingerprint(config: &Config, data: &Dataset) -> Result<String> {
+/// What a checkpoint must have been made from to be continued: configuration, data and, since they round in other ways, the
+/// operations.
+pub fn fingerprint(config: &Config, compute: Compute, data: &Dataset) -> Result<String> {
     let mut bytes = serde_json::to_vec(&(VERSION, config, &data.shape, data.classes)).map_err(broken)?;
+    if compute.is_plain() {
+        bytes.extend(compute.to_string().bytes());
+    }
     match &data.train.x {
         Features::U8(x) => bytes.extend_from_slice(x),
         Features::F32(x) => x.iter().for_each(|x| bytes.extend(x.to_le_bytes())),
@@ -80,9 +85,9 @@ pub fn save(path: &Path, fingerprint: &str, parameters: &[(String, &Parameter)],
         if let Some(best) = &progress.best {
             entries.push((format!("best.{name}"), bytes(&best.values[i])));
         }
-        let [mean, square] = &parameter.state().moments;
-        entries.push((format!("{name}.mean"), bytes(mean)));
-        entries.push((format!("{name}.square"), bytes(square)));
+        let [mean, square] = parameter.moments().map_err(internal)?;
+        entries.push((format!("{name}.mean"), bytes(&mean)));
+        entries.push((format!("{name}.square"), bytes(&square)));
         entries.push((name.clone(), bytes(&value)));
     }
     let header = Header {
@@ -136,7 +141,7 @@ pub fn load(path: &Path, fingerprint: &str, parameters: &[(String, &Parameter)])
     for (name, parameter) in parameters {
         let len = parameter.len();
         set(&parameter.var, &read(name, len)?)?;
-        parameter.state().moments = [read(&format!("{name}.mean"), len)?, read(&format!("{name}.square"), len)?];
+        parameter.set_moments([read(&format!("{name}.mean"), len)?, read(&format!("{name}.square"), len)?]);
         if let Some(best) = &mut best {
             best.values.push(read(&format!("best.{name}"), len)?);
         }
@@ -155,7 +160,7 @@ pub fn restore(parameters: &[(String, &Parameter)], values: &[Vec<f32>]) -> Resu
 }
 
 fn set(var: &candle_core::Var, values: &[f32]) -> Result<()> {
-    let tensor = Tensor::from_slice(values, var.shape(), &Device::Cpu).map_err(internal)?;
+    let tensor = Tensor::from_slice(values, var.shape(), var.device()).map_err(internal)?;
     var.set(&tensor).map_err(internal)
 }
 

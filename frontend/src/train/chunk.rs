@@ -64,6 +64,8 @@ pub struct Shape<'a> {
     pub share: usize,
     /// Consecutive nodes of which an output row is the sum.
     pub per_group: usize,
+    /// Whether outputs are bits.
+    pub hard: bool,
     /// What area costs.
     pub penalty: Penalty,
 }

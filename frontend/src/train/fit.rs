@@ -12,6 +12,7 @@ use candle_core::{Device, Tensor};
 use super::augment::{Variation, flip_bits};
 use super::batch::Epoch;
 use super::checkpoint::{self, Best, Progress};
+use super::compute::Compute;
 use super::config::Config;
 use super::config::{EncoderKind, HeadKind};
 use super::encoder::Encoder;
@@ -41,6 +42,8 @@ pub struct RunOptions {
     pub stop: Option<Arc<AtomicBool>>,
     /// Whether the test samples are not read.
     pub leave_test: bool,
+    /// Where it computes, and by what operations.
+    pub compute: Compute,
 }
 
 /// A finished run.
@@ -54,20 +57,20 @@ pub struct Trained {
 
 /// Trains a network on a data set and freezes it.
 ///
-/// The result depends on data and configuration alone, not on the number of threads, nor on whether the run was
+/// The result depends on data, configuration and operations alone, not on the number of threads, nor on whether the run was
 /// interrupted and resumed.
 ///
 /// Errors: `BL1301` a configuration that cannot be, `BL1302` data that cannot be trained on, `BL1303` a checkpoint of
-/// another run, `BL1306` a loss that is not a number, and those of writing a file.
+/// another run, `BL1306` a loss that is not a number, `BL1307` a device that is not there, and those of writing a file.
 pub fn train(data: &Dataset, config: &Config, observer: &mut dyn Observer, options: &RunOptions) -> Result<Trained> {
     let started = Instant::now();
     keep_memory();
     config.check(data)?;
     check(data)?;
-    let mut run = Run::new(data, config)?;
+    let mut run = Run::new(data, config, options.compute)?;
     let fingerprint = match (&options.checkpoint, &options.resume) {
         (None, None) => String::new(),
-        _ => checkpoint::fingerprint(config, data)?,
+        _ => checkpoint::fingerprint(config, options.compute, data)?,
     };
     if let Some(path) = &options.resume {
         run.progress = checkpoint::load(path, &fingerprint, &run.parameters())?;
@@ -130,6 +133,7 @@ fn keep_memory() {
 struct Run<'a> {
     data: &'a Dataset,
     config: &'a Config,
+    compute: Compute,
     features: usize,
     holdout: Holdout,
     encoder: Encoder,
@@ -142,7 +146,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(data: &'a Dataset, config: &'a Config) -> Result<Self> {
+    fn new(data: &'a Dataset, config: &'a Config, compute: Compute) -> Result<Self> {
         let features = data.features();
         let holdout = Holdout::stratified(&data.train.y, data.classes, config.validation, Holdout::SEED);
         let (x, samples) = (&data.train.x, &holdout.train);
@@ -152,14 +156,15 @@ impl<'a> Run<'a> {
             true => (0..(features * encoder.bits) as u32).collect(),
             false => encoder.live_bits(x, features, samples, config.encoder.rarest),
         };
-        let learned =
-            learns.then(|| Learned::new(&encoder, &data.shape, &config.encoder)).transpose().map_err(internal)?;
+        let device = compute.device()?;
+        let learned = || Learned::new(&encoder, &data.shape, &config.encoder, &device);
+        let learned = learns.then(learned).transpose().map_err(internal)?;
         let packer = Packer::new(x, features, &encoder.code(), &live);
         let field = Field::of_encoder(&data.shape, encoder.bits, &live);
-        let network = Network::new(config, field, data.classes)?;
+        let network = Network::new(config, field, data.classes, compute)?;
         let learned = learned.map(Arc::new);
         let progress = Progress::default();
-        Ok(Self { data, config, features, holdout, encoder, live, packer, learned, network, progress })
+        Ok(Self { data, config, compute, features, holdout, encoder, live, packer, learned, network, progress })
     }
 
     /// What is trained, in a fixed order, by name.
@@ -228,7 +233,8 @@ impl<'a> Run<'a> {
         let words = samples.len().div_ceil(LANES);
         if let Some(learned) = &self.learned {
             let x = values(&self.data.train.x, self.features, samples, variations, words * LANES);
-            return learned.apply(&Tensor::from_vec(x, (self.features, words * LANES), &Device::Cpu)?);
+            let x = Tensor::from_vec(x, (self.features, words * LANES), learned.raw.var.device())?;
+            return if self.compute.is_plain() { learned.tensor(&x) } else { learned.apply(&x) };
         }
         let mut bits = vec![0; self.packer.width() * words];
         self.packer.pack(samples, variations, words, &mut bits);
@@ -247,12 +253,21 @@ impl<'a> Run<'a> {
             samples.iter().flat_map(|&s| &soft[s as usize * classes..][..classes]).copied().collect()
         });
         let done = self.progress.step as f64 / (self.config.epochs * self.steps_per_epoch()) as f64;
-        let sums = self.network.sums(&bits, self.progress.step)?;
+        let (sums, costs) = self.network.sums(&bits, self.progress.step)?;
         let loss = self.network.head().loss(&sums, &labels, soft.as_deref(), &self.config.loss, done)?;
-        let gradients = loss.backward()?;
+        let gradients = match costs {
+            Some(costs) => (&loss + costs)?.backward()?,
+            None => loss.backward()?,
+        };
         let rate = self.rate();
         self.progress.step += 1;
         for (_, parameter) in self.parameters() {
+            if self.compute.is_plain() {
+                let none = || parameter.var.zeros_like();
+                let gradient = gradients.get(&parameter.var).map_or_else(none, |g| g.contiguous())?;
+                parameter.tensor_update(&gradient, &self.config.optimizer, rate, self.progress.step)?;
+                continue;
+            }
             if let Some(gradient) = gradients.get(&parameter.var) {
                 // Only what Candle's own operations read; the layers leave theirs in the parameters.
                 parameter.state().gradient.copy_from_slice(&tensors::copy(&gradient.contiguous()?)?);

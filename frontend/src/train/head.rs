@@ -18,6 +18,8 @@ pub struct Head {
     weight_bits: usize,
     /// Before the hyperbolic tangent, `[groups, groups]`, where sums are weighted.
     pub weights: Option<Parameter>,
+    /// Whether the loss is made by tensor operations.
+    plain: bool,
 }
 
 /// The temperature that suits most: the spread of a sum of `nodes / groups` bits, scaled.
@@ -27,20 +29,28 @@ pub fn default_temperature(nodes: usize, groups: usize) -> f64 {
 
 impl Head {
     /// A head for sums of `groups` groups of `nodes` bits.
-    pub fn new(config: &config::Head, nodes: usize, groups: usize, classes: usize) -> Result<Self> {
+    pub fn new(
+        config: &config::Head,
+        nodes: usize,
+        groups: usize,
+        classes: usize,
+        device: &Device,
+        plain: bool,
+    ) -> Result<Self> {
         let first = config.temperature.unwrap_or_else(|| default_temperature(nodes, groups));
         let weights = match config.kind {
             HeadKind::Dsp => {
                 // Each class begins with its own group, at three quarters of the largest weight.
                 let own = |i: usize| if i / groups == i % groups { 1.0 } else { 0.0 };
                 let first: Vec<f32> = (0..groups * groups).map(own).collect();
-                let tensor = Tensor::from_vec(first, (groups, groups), &Device::Cpu)?;
+                let tensor = Tensor::from_vec(first, (groups, groups), device)?;
                 Some(Parameter::new(&tensor, true, [f32::NEG_INFINITY, f32::INFINITY])?)
             }
             _ => None,
         };
         let temperature = [first, config.last_temperature.unwrap_or(first)];
-        Ok(Self { kind: config.kind, groups, classes, nodes, temperature, weight_bits: config.weight_bits, weights })
+        let weight_bits = config.weight_bits;
+        Ok(Self { kind: config.kind, groups, classes, nodes, temperature, weight_bits, weights, plain })
     }
 
     /// Mean loss of the sums `[groups, lanes]`, of which the first lanes are samples. `progress` runs from 0 to 1;
@@ -58,7 +68,7 @@ impl Head {
             let scale = (self.classes - 1) as f64 / self.nodes as f64;
             let targets: Vec<f32> = labels.iter().map(|&y| y as f32).collect();
             let counts = (sums.narrow(1, 0, n)? * scale)?;
-            return (counts - Tensor::from_vec(targets, (1, n), &Device::Cpu)?)?.sqr()?.mean_all();
+            return (counts - Tensor::from_vec(targets, (1, n), sums.device())?)?.sqr()?.mean_all();
         }
         let scores = match &self.weights {
             Some(weights) => weights.var.tanh()?.matmul(sums)?,
@@ -67,7 +77,8 @@ impl Head {
         let [first, last] = self.temperature;
         let temperature = first * (last / first).powf(progress);
         let soft = soft.map(|soft| (soft, config.distill));
-        scores.apply_op1(CrossEntropy::new(labels, self.classes, config.smoothing, soft, temperature))
+        let loss = CrossEntropy::new(labels, self.classes, config.smoothing, soft, temperature);
+        if self.plain { loss.tensor(&scores) } else { scores.apply_op1(loss) }
     }
 
     /// The real weights, where there are any.
@@ -95,9 +106,9 @@ impl Head {
 mod tests {
     use super::*;
 
-    fn head(kind: HeadKind) -> Head {
+    fn head(kind: HeadKind, plain: bool) -> Head {
         let config = config::Head { kind, temperature: Some(2.0), last_temperature: Some(0.5), weight_bits: 4 };
-        Head::new(&config, 12, if kind == HeadKind::Count { 1 } else { 3 }, 3).unwrap()
+        Head::new(&config, 12, if kind == HeadKind::Count { 1 } else { 3 }, 3, &Device::Cpu, plain).unwrap()
     }
 
     #[test]
@@ -119,21 +130,24 @@ mod tests {
             let taught: f64 = (0..3).map(|c| f64::from(soft[i * 3 + c]) * log(c)).sum();
             full -= (0.6 * hard + 0.4 * taught) / 2.0;
         }
-        let found = |soft: Option<&[f32]>, config: &Loss| -> f64 {
-            head(HeadKind::Sum).loss(&sums, &labels, soft, config, 0.5).unwrap().to_scalar::<f32>().unwrap().into()
-        };
-        assert!((found(None, &Loss::default()) - plain).abs() < 1e-5);
-        assert!((found(Some(&soft), &config) - full).abs() < 1e-5);
+        for by_tensors in [false, true] {
+            let found = |soft: Option<&[f32]>, config: &Loss| -> f64 {
+                let loss = head(HeadKind::Sum, by_tensors).loss(&sums, &labels, soft, config, 0.5).unwrap();
+                loss.to_scalar::<f32>().unwrap().into()
+            };
+            assert!((found(None, &Loss::default()) - plain).abs() < 1e-5);
+            assert!((found(Some(&soft), &config) - full).abs() < 1e-5);
+        }
         // Regression: counts 6 and 12 of 12 stand for 1 and 2.
         let sums = Tensor::new(&[[6f32, 12.0, 3.0]], &Device::Cpu).unwrap();
-        let squares = head(HeadKind::Count).loss(&sums, &[1, 0], None, &Loss::default(), 0.0).unwrap();
+        let squares = head(HeadKind::Count, false).loss(&sums, &[1, 0], None, &Loss::default(), 0.0).unwrap();
         assert_eq!(squares.to_scalar::<f32>().unwrap(), 2.0);
     }
 
     #[test]
     fn whole_weights_order_classes_as_rounded_ones_do() {
         let matrix = [0.9, -0.5, 0.1, -1.0, 0.3, 0.0, 0.2, 0.2, -0.4];
-        let whole = head(HeadKind::Dsp).whole(&matrix);
+        let whole = head(HeadKind::Dsp, false).whole(&matrix);
         let rounded = [6, -4, 1, -7, 2, 0, 1, 1, -3];
         for column in 0..3 {
             let differences: Vec<i64> =

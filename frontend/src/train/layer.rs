@@ -35,7 +35,8 @@ pub struct LutLayer {
     pub wiring: Wiring,
     /// What a node computes.
     pub relaxation: Relaxation,
-    /// Whether inputs are bits.
+    /// Whether inputs are bits, and tables that nodes look them up in can stand for the nodes: not where each sample has noise
+    /// of its own.
     pub bits_in: bool,
     /// Whether outputs are bits.
     pub hard: bool,
@@ -96,10 +97,8 @@ impl LutLayer {
     /// `[nodes, k]`: the row that each slot now reads.
     pub fn chosen(&self) -> Result<Vec<u32>> {
         let mut chosen = Vec::new();
-        tensors::with(&self.scores.var, |scores| {
-            choose(&self.wiring, scores, &mut chosen);
-            Ok(chosen)
-        })
+        choose(&self.wiring, &tensors::copy(&self.scores.var)?, &mut chosen);
+        Ok(chosen)
     }
 
     /// Chooses inputs by the present scores.
@@ -126,6 +125,7 @@ impl LutLayer {
             words,
             share: self.share,
             per_group: self.per_group,
+            hard: self.hard,
             penalty: self.penalty,
         }
     }
@@ -215,8 +215,8 @@ impl LutLayer {
         let shape = self.shape(words, noise);
         let (k, c, share, n) = (shape.relaxation.fan_in(), shape.candidates, self.share, shape.relaxation.parameters());
         let (entries, at_once) = (k * shape.relaxation.slope_entries(), CHUNK.div_ceil(share));
-        let (mut d_tables, mut d_scores) = (self.tables.state(), self.scores.state());
-        let mut d_scores = if c > 1 { d_scores.gradient.as_mut_slice() } else { &mut [] };
+        let (mut d_tables, mut state) = (self.tables.state(), self.scores.state());
+        let mut d_scores = if c > 1 { state.gradient.as_mut_slice() } else { &mut [] };
         tensors::with(&self.tables.var, |theta| {
             let chunks: Vec<_> = (d_tables.gradient.chunks_mut(at_once * n).enumerate())
                 .map(|(i, d_theta)| {
@@ -242,14 +242,21 @@ impl LutLayer {
                 .collect();
             chunks.into_par_iter().for_each(widest);
             Ok(())
-        })
+        })?;
+        if c > 1 {
+            self.wiring.join(&mut state.gradient, |a, b| a + b);
+        }
+        Ok(())
     }
 
     /// Shrinks tables by what area costs, at a learning rate; only where a table's entries are what is trained.
-    pub fn shrink(&self, rate: f64) -> Result<()> {
+    pub fn shrink(&self, rate: f64, plain: bool) -> Result<()> {
         let (penalty, n) = (self.penalty, self.relaxation.parameters());
         if !penalty.shrinks() || !self.relaxation.trains_entries() {
             return Ok(());
+        }
+        if plain {
+            return self.tables.var.set(&penalty.tensor_shrink(&self.tables.var.as_detached_tensor(), rate)?);
         }
         tensors::change(&self.tables.var, |theta| {
             theta.par_chunks_mut(CHUNK * n).for_each(|theta| widest(Shrink { penalty, n, rate: rate as f32, theta }));
@@ -345,7 +352,7 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_first_candidate() {
-        let wiring = Wiring { fan_in: 2, candidates: 3, index: vec![9, 8, 7, 6, 5, 4], centres: vec![] };
+        let wiring = Wiring { fan_in: 2, candidates: 3, index: vec![9, 8, 7, 6, 5, 4], centres: vec![], twins: vec![] };
         let mut chosen = Vec::new();
         choose(&wiring, &[0.5, 0.5, 0.2, -1.0, -0.5, -0.5], &mut chosen);
         assert_eq!(chosen, [9, 5]);

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::config;
 use super::encoder::{Encoder, columns};
 use super::optim::Parameter;
+use super::plain::{beside, ones, sigmoid};
 use super::tensors;
 use crate::data::Features;
 use crate::model::Thresholds;
@@ -32,7 +33,7 @@ pub struct Learned {
 
 impl Learned {
     /// Begins with the thresholds of a fitted thermometer.
-    pub fn new(encoder: &Encoder, shape: &[usize], config: &config::Encoder) -> Result<Self> {
+    pub fn new(encoder: &Encoder, shape: &[usize], config: &config::Encoder, device: &Device) -> Result<Self> {
         let bits = encoder.bits;
         let (mut raw, mut range) = (Vec::new(), Vec::new());
         let mut column = vec![0; shape.iter().product()];
@@ -50,7 +51,7 @@ impl Learned {
             // The inverse of the softplus, of a step that is not quite nothing.
             raw.extend((1..bits).map(|b| SOFT * ((unit(b) - unit(b - 1)).max(1e-4) / SOFT).exp_m1().ln()));
         }
-        let tensor = Tensor::from_vec(raw, (range.len(), bits), &Device::Cpu)?;
+        let tensor = Tensor::from_vec(raw, (range.len(), bits), device)?;
         let raw = Parameter::new(&tensor, false, [-100.0, 100.0])?;
         Ok(Self { raw, bits, column, range, temperature: config.temperature as f32 })
     }
@@ -88,6 +89,27 @@ impl Learned {
     /// Bits `[features * bits, lanes]` of the features `[features, lanes]`; the gradient of thresholds stays in the parameter.
     pub fn apply(self: &Arc<Self>, x: &Tensor) -> Result<Tensor> {
         x.apply_op2(&self.raw.var, Application(Arc::clone(self)))
+    }
+
+    /// The same by tensor operations.
+    pub fn tensor(&self, x: &Tensor) -> Result<Tensor> {
+        let ((features, lanes), bits, device) = (x.dims2()?, self.bits, x.device());
+        let raw = self.raw.var.as_tensor();
+        // A softplus that does not overflow: the larger of x and 0, and what the exponential adds to it.
+        let sharp = raw.affine(1.0 / f64::from(SOFT), 0.0)?;
+        let steps = ((sharp.relu()? + (sharp.abs()?.neg()?.exp()? + 1.0)?.log()?)? * f64::from(SOFT))?;
+        let first = raw.narrow(1, 0, 1)?;
+        let steps = if bits > 1 { Tensor::cat(&[&first, &steps.narrow(1, 1, bits - 1)?], 1)? } else { first };
+        let of = |numbers: Vec<f32>| Tensor::from_vec(numbers, (features, 1, 1), device);
+        let range = || self.column.iter().map(|&column| self.range[column as usize]);
+        let (low, scale) = (of(range().map(|r| r.0).collect())?, of(range().map(|r| r.1).collect())?);
+        let column = Tensor::from_slice(&self.column, features, device)?;
+        let unit = steps.cumsum(1)?.index_select(&column, 0)?.unsqueeze(2)?;
+        let x = x.unsqueeze(1)?;
+        let above = x.broadcast_gt(&unit.detach().broadcast_mul(&scale)?.broadcast_add(&low)?)?;
+        let x = x.broadcast_sub(&low)?.broadcast_div(&scale)?;
+        let soft = sigmoid(&x.broadcast_sub(&unit)?.affine(1.0 / f64::from(self.temperature), 0.0)?)?;
+        beside(&ones(&above)?, &soft)?.reshape((features * bits, lanes))
     }
 }
 
@@ -171,7 +193,7 @@ mod tests {
             ..Default::default()
         };
         let fitted = Encoder::fit(&features, &[2], &samples, &config);
-        let learned = Arc::new(Learned::new(&fitted, &[2], &config).unwrap());
+        let learned = Arc::new(Learned::new(&fitted, &[2], &config, &Device::Cpu).unwrap());
         let (Thresholds::F32(a), Thresholds::F32(b)) =
             (&fitted.thresholds, &learned.encoder(&features).unwrap().thresholds)
         else {
@@ -188,8 +210,14 @@ mod tests {
             assert_eq!(*y == 1.0, rows[bit / 3 * 32 + lane] > b[bit]);
         }
         let w = Tensor::from_slice(&weights, (6, 32), &Device::Cpu).unwrap();
-        (y * w).unwrap().sum_all().unwrap().backward().unwrap();
+        (&y * &w).unwrap().sum_all().unwrap().backward().unwrap();
         let found = learned.raw.state().gradient.clone();
+        let plain = learned.tensor(&rows_tensor).unwrap();
+        assert_eq!(tensors::copy(&plain).unwrap(), tensors::copy(&y).unwrap());
+        let gradients = (plain * w).unwrap().sum_all().unwrap().backward().unwrap();
+        for (a, b) in tensors::copy(gradients.get(&learned.raw.var).unwrap()).unwrap().iter().zip(&found) {
+            assert!((a - b).abs() < 1e-4 * (1.0 + b.abs()), "{a} {b}");
+        }
         let raw = tensors::copy(&learned.raw.var).unwrap();
         let loss = |raw: &[f32]| -> f64 {
             let unit = learned.unit(raw);

@@ -37,6 +37,16 @@ impl CrossEntropy {
         }
         Self { targets, samples: n, temperature: temperature as f32, gradient: OnceLock::new() }
     }
+
+    /// The same by tensor operations.
+    pub fn tensor(&self, scores: &Tensor) -> Result<Tensor> {
+        let n = self.samples;
+        let targets = Tensor::from_slice(&self.targets, (self.targets.len() / n, n), scores.device())?;
+        let s = scores.narrow(1, 0, n)?.affine(1.0 / f64::from(self.temperature), 0.0)?;
+        let s = s.broadcast_sub(&s.detach().max_keepdim(0)?)?;
+        let log = s.broadcast_sub(&s.exp()?.sum_keepdim(0)?.log()?)?;
+        (targets * log)?.sum_all()?.affine(-1.0 / n as f64, 0.0)
+    }
 }
 
 impl CustomOp1 for CrossEntropy {

@@ -7,11 +7,13 @@ use candle_core::{DType, Device, Tensor};
 
 use super::area::Penalty;
 use super::chain::Chain;
+use super::compute::Compute;
 use super::config::{self, Config, HeadKind, LayerKind, Residual};
 use super::head::Head;
 use super::kernel::{LANES, MAX_FAN_IN};
 use super::layer::LutLayer;
 use super::optim::Parameter;
+use super::plain;
 use super::pool::Pool;
 use super::relax::Relaxation;
 use super::simd::{Lanes, Portable};
@@ -29,6 +31,13 @@ pub struct Network {
     fused: bool,
     /// Seed of the noise of the forward pass, where there is any.
     noise: Option<u64>,
+    place: Place,
+}
+
+/// Where parameters are, and whether layers are tensor operations.
+struct Place {
+    device: Device,
+    plain: bool,
 }
 
 /// What layers of the configuration became: stages one after the other, and a way past them.
@@ -40,6 +49,9 @@ struct Block {
 enum Stage {
     Luts(Arc<Chain>),
     Pool(Arc<Pool>),
+    /// The same by tensor operations.
+    PlainLuts(Vec<plain::Layer>),
+    PlainPool(plain::Pool),
 }
 
 /// A block being built: layers that nothing comes between become one chain in the end.
@@ -54,24 +66,33 @@ enum Piece {
 }
 
 impl Draft {
-    fn finish(self) -> Block {
+    fn finish(self, place: &Place) -> candle_core::Result<Block> {
         let (mut stages, mut row) = (Vec::new(), Vec::new());
         let chain = |row: &mut Vec<LutLayer>, stages: &mut Vec<Stage>| {
-            if !row.is_empty() {
-                stages.push(Stage::Luts(Arc::new(Chain::new(std::mem::take(row)))));
+            let layers = std::mem::take(row);
+            match (layers.is_empty(), place.plain) {
+                (true, _) => {}
+                (_, true) => stages.push(Stage::PlainLuts(
+                    layers.into_iter().map(plain::Layer::new).collect::<candle_core::Result<_>>()?,
+                )),
+                (_, false) => stages.push(Stage::Luts(Arc::new(Chain::new(layers)))),
             }
+            candle_core::Result::Ok(())
         };
         for piece in self.pieces {
             match piece {
                 Piece::Luts(layer) => row.push(*layer),
                 Piece::Pool(pool) => {
-                    chain(&mut row, &mut stages);
-                    stages.push(Stage::Pool(pool));
+                    chain(&mut row, &mut stages)?;
+                    stages.push(match place.plain {
+                        true => Stage::PlainPool(plain::Pool::new(pool, &place.device)?),
+                        false => Stage::Pool(pool),
+                    });
                 }
             }
         }
-        chain(&mut row, &mut stages);
-        Block { stages, residual: self.residual }
+        chain(&mut row, &mut stages)?;
+        Ok(Block { stages, residual: self.residual })
     }
 }
 
@@ -110,15 +131,17 @@ struct Builder<'a> {
     config: &'a Config,
     field: Field,
     luts: usize,
+    place: Place,
 }
 
 impl Network {
     /// Fresh parameters over the encoder's bits.
     ///
-    /// Errors: `BL1301` where a layer does not fit the one before, or the last one the classes.
-    pub fn new(config: &Config, input: Field, classes: usize) -> Result<Self> {
+    /// Errors: `BL1301` where a layer does not fit the one before, or the last one the classes, `BL1307` without the device.
+    pub fn new(config: &Config, input: Field, classes: usize, compute: Compute) -> Result<Self> {
         let groups = if config.head.kind == HeadKind::Count { 1 } else { classes };
-        let mut builder = Builder { config, field: input, luts: 0 };
+        let place = Place { device: compute.device()?, plain: compute.is_plain() };
+        let mut builder = Builder { config, field: input, luts: 0, place };
         let mut drafts: Vec<Draft> = Vec::new();
         for (i, layer) in config.layers.iter().enumerate() {
             drafts.push(builder.block(i, layer)?);
@@ -152,23 +175,42 @@ impl Network {
                 _ => joined.push(draft),
             }
         }
-        let blocks = joined.into_iter().map(Draft::finish).collect();
-        let head = Head::new(&config.head, width, groups, classes).map_err(internal)?;
+        let place = builder.place;
+        let blocks = joined.into_iter().map(|draft| draft.finish(&place)).collect::<candle_core::Result<_>>();
+        let head = Head::new(&config.head, width, groups, classes, &place.device, place.plain).map_err(internal)?;
         let noise = config.node.sampling.is_gumbel().then_some(config.seed);
-        Ok(Self { blocks, head, fused, noise })
+        Ok(Self { blocks: blocks.map_err(internal)?, head, fused, noise, place })
     }
 
     /// Sums of the groups `[groups, lanes]` of the encoder's bits: `[bits, words]` i64 words, or `[bits, lanes]` f32 zeros and
-    /// ones where they need a gradient. With the noise of a step.
-    pub fn sums(&self, bits: &Tensor, step: usize) -> candle_core::Result<Tensor> {
-        let mut x = bits.clone();
+    /// ones where they need a gradient. With the noise of a step. And what tables cost beside the loss, where tensor
+    /// operations are to tell; kernels add the gradient of that themselves.
+    pub fn sums(&self, bits: &Tensor, step: usize) -> candle_core::Result<(Tensor, Option<Tensor>)> {
+        let (mut x, mut costs) = (bits.clone(), None);
+        if self.place.plain {
+            x = unpacked(&x)?.to_device(&self.place.device)?;
+        }
         for (b, block) in self.blocks.iter().enumerate() {
             let plain = block.residual == Residual::None;
             let past = if plain { None } else { Some(unpacked(&x)?) };
             for (s, stage) in block.stages.iter().enumerate() {
+                let noise = self.noise.map(|seed| Noise::new(seed, step).of(b).of(s));
                 x = match stage {
-                    Stage::Luts(chain) => chain.apply(&x, self.noise.map(|seed| Noise::new(seed, step).of(b).of(s)))?,
+                    Stage::Luts(chain) if !chain.layers[0].bits_in => chain.apply(&unpacked(&x)?, noise)?,
+                    Stage::Luts(chain) => chain.apply(&x, noise)?,
                     Stage::Pool(pool) => unpacked(&x)?.apply_op1(Pool::op(pool))?,
+                    Stage::PlainPool(pool) => pool.apply(&x)?,
+                    Stage::PlainLuts(layers) => {
+                        for (i, layer) in layers.iter().enumerate() {
+                            let (y, cost) = layer.apply(&x, noise.map(|noise| noise.of(i)))?;
+                            x = y;
+                            costs = match (costs, cost) {
+                                (Some(costs), Some(cost)) => Some((costs + cost)?),
+                                (costs, cost) => costs.or(cost),
+                            };
+                        }
+                        x
+                    }
                 };
             }
             x = match (block.residual, past) {
@@ -178,10 +220,11 @@ impl Network {
             };
         }
         if self.fused {
-            return Ok(x);
+            return Ok((x, costs));
         }
         let (rows, lanes) = unpacked(&x)?.dims2()?;
-        unpacked(&x)?.reshape((self.head.groups, rows / self.head.groups, lanes))?.sum(1)
+        let sums = unpacked(&x)?.reshape((self.head.groups, rows / self.head.groups, lanes))?.sum(1)?;
+        Ok((sums, costs))
     }
 
     /// What is made of the sums.
@@ -190,10 +233,7 @@ impl Network {
     }
 
     fn layers(&self) -> impl Iterator<Item = &LutLayer> {
-        self.blocks.iter().flat_map(|block| &block.stages).flat_map(|stage| match stage {
-            Stage::Luts(chain) => chain.layers.as_slice(),
-            Stage::Pool(_) => &[],
-        })
+        self.blocks.iter().flat_map(|block| &block.stages).flat_map(Stage::layers)
     }
 
     /// What is trained, in a fixed order, by name.
@@ -207,7 +247,7 @@ impl Network {
 
     /// Shrinks tables by what area costs, after a step at a learning rate.
     pub fn shrink(&self, rate: f64) -> candle_core::Result<()> {
-        self.layers().try_for_each(|layer| layer.shrink(rate))
+        self.layers().try_for_each(|layer| layer.shrink(rate, self.place.plain))
     }
 
     /// Lookup tables, at all places.
@@ -227,8 +267,10 @@ impl Network {
         };
         let steps = |stage: &Stage| -> candle_core::Result<Vec<Step>> {
             match stage {
-                Stage::Pool(pool) => Ok(vec![Step::Pool { index: pool.index.clone(), window: pool.window }]),
-                Stage::Luts(chain) => chain.layers.iter().map(luts).collect(),
+                Stage::Pool(pool) | Stage::PlainPool(plain::Pool { pool, .. }) => {
+                    Ok(vec![Step::Pool { index: pool.index.clone(), window: pool.window }])
+                }
+                Stage::Luts(_) | Stage::PlainLuts(_) => stage.layers().into_iter().map(luts).collect(),
             }
         };
         let block = |block: &Block| {
@@ -239,6 +281,16 @@ impl Network {
             blocks: self.blocks.iter().map(block).collect::<candle_core::Result<_>>()?,
             weights: self.head.matrix()?,
         })
+    }
+}
+
+impl Stage {
+    fn layers(&self) -> Vec<&LutLayer> {
+        match self {
+            Self::Luts(chain) => chain.layers.iter().collect(),
+            Self::PlainLuts(layers) => layers.iter().map(|layer| &layer.luts).collect(),
+            Self::Pool(_) | Self::PlainPool(_) => Vec::new(),
+        }
     }
 }
 
@@ -377,13 +429,14 @@ impl Builder<'_> {
         let mut rng = Stream::new(self.config.seed, Use::Init, self.luts);
         let mut theta = vec![0.0; tables * numbers];
         theta.chunks_exact_mut(numbers).for_each(|theta| relaxation.first(&mut rng, theta));
-        let scores: Vec<f32> = (0..wiring.index.len()).map(|_| rng.unit()).collect();
+        let mut scores: Vec<f32> = (0..wiring.index.len()).map(|_| rng.unit()).collect();
+        wiring.join(&mut scores, |a, _| a);
         let shape = (scores.len() / wiring.candidates, wiring.candidates);
         let parameter = |numbers: Vec<f32>, shape: (usize, usize), decays, bounds| {
-            Parameter::new(&Tensor::from_vec(numbers, shape, &Device::Cpu)?, decays, bounds)
+            Parameter::new(&Tensor::from_vec(numbers, shape, &self.place.device)?, decays, bounds)
         };
         let layer = LutLayer {
-            bits_in: self.luts == 0 || node.sampling.is_hard(),
+            bits_in: (self.luts == 0 || node.sampling.is_hard()) && !relaxation.noise_by_lane(),
             hard: node.sampling.is_hard(),
             tables: parameter(theta, (tables, numbers), true, relaxation.bounds()).map_err(internal)?,
             scores: parameter(scores, shape, false, [f32::NEG_INFINITY, f32::INFINITY]).map_err(internal)?,

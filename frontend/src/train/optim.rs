@@ -26,14 +26,16 @@ pub struct State {
     /// Gradient of the present step.
     pub gradient: Vec<f32>,
     /// Running mean of the gradient, then of its square.
-    pub moments: [Vec<f32>; 2],
+    moments: [Vec<f32>; 2],
+    /// The same where updates are tensor operations, from the first one on.
+    tensors: Option<[Tensor; 2]>,
 }
 
 impl Parameter {
     /// A parameter without history; `decays` says whether weight decay concerns it, `bounds` are kept after each step.
     pub fn new(tensor: &Tensor, decays: bool, bounds: [f32; 2]) -> Result<Self> {
         let zeros = vec![0.0; tensor.elem_count()];
-        let state = State { gradient: zeros.clone(), moments: [zeros.clone(), zeros] };
+        let state = State { gradient: zeros.clone(), moments: [zeros.clone(), zeros], tensors: None };
         Ok(Self { var: Var::from_tensor(tensor)?, state: Mutex::new(state), decays, bounds })
     }
 
@@ -42,25 +44,67 @@ impl Parameter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The moments, as checkpoints keep them.
+    pub fn moments(&self) -> Result<[Vec<f32>; 2]> {
+        match &*self.state() {
+            State { tensors: Some([mean, square]), .. } => Ok([tensors::copy(mean)?, tensors::copy(square)?]),
+            State { moments, .. } => Ok(moments.clone()),
+        }
+    }
+
+    /// Sets the moments.
+    pub fn set_moments(&self, moments: [Vec<f32>; 2]) {
+        let mut state = self.state();
+        (state.moments, state.tensors) = (moments, None);
+    }
+
     /// Numbers in it.
     pub fn len(&self) -> usize {
         self.var.elem_count()
     }
 
-    /// One update with the present gradient; `step` counts from one, `rate` is the current learning rate.
-    pub fn update(&self, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
+    fn rule(&self, config: &Optimizer, rate: f64, step: usize) -> Rule {
         let power = step.min(i32::MAX as usize) as i32;
         let (c1, c2) = (1.0 - config.beta1.powi(power), 1.0 - config.beta2.powi(power));
-        let rule = Rule {
+        Rule {
             beta: [config.beta1 as f32, config.beta2 as f32],
             rate: (rate / c1) as f32,
             scale: (1.0 / c2) as f32,
             epsilon: config.epsilon as f32,
             keep: if self.decays { (1.0 - rate * config.weight_decay) as f32 } else { 1.0 },
             bounds: self.bounds,
+        }
+    }
+
+    /// [`Self::update`] by tensor operations, with a gradient that Candle made.
+    pub fn tensor_update(&self, gradient: &Tensor, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
+        let Rule { beta, rate, scale, epsilon, keep, bounds: [low, high] } = self.rule(config, rate, step);
+        let state = &mut *self.state();
+        let [mean, square] = match state.tensors.take() {
+            Some(moments) => moments,
+            None => {
+                let tensor = |numbers: &[f32]| Tensor::from_slice(numbers, self.var.shape(), self.var.device());
+                [tensor(&state.moments[0])?, tensor(&state.moments[1])?]
+            }
         };
+        let blend = |old: &Tensor, new: Tensor, beta: f32| {
+            old.affine(beta.into(), 0.0)? + new.affine((1.0 - beta).into(), 0.0)?
+        };
+        let mean = blend(&mean, gradient.clone(), beta[0])?;
+        let square = blend(&square, gradient.sqr()?, beta[1])?;
+        let root = square.affine(scale.into(), 0.0)?.sqrt()?.affine(1.0, epsilon.into())?;
+        let next =
+            (self.var.as_detached_tensor().affine(keep.into(), 0.0)? - (&mean / root)?.affine(rate.into(), 0.0)?)?;
+        let bounded = if low.is_finite() { next.clamp(low, high)? } else { next };
+        state.tensors = Some([mean, square]);
+        self.var.set(&bounded)
+    }
+
+    /// One update with the present gradient; `step` counts from one, `rate` is the current learning rate.
+    pub fn update(&self, config: &Optimizer, rate: f64, step: usize) -> Result<()> {
+        let rule = self.rule(config, rate, step);
         tensors::change(&self.var, |weights| {
-            let State { gradient, moments: [mean, square] } = &mut *self.state();
+            let State { gradient, moments: [mean, square], .. } = &mut *self.state();
             weights
                 .par_chunks_mut(CHUNK)
                 .zip(gradient.par_chunks(CHUNK))
@@ -132,6 +176,10 @@ mod tests {
     /// The published rule, in double precision.
     #[test]
     fn follows_adamw() {
+        [false, true].into_iter().for_each(follows);
+    }
+
+    fn follows(plain: bool) {
         let config = Optimizer { weight_decay: 0.1, ..Optimizer::default() };
         let n = 3 * CHUNK + 5;
         let start: Vec<f32> = (0..n).map(|i| (i % 17) as f32 / 17.0 - 0.5).collect();
@@ -151,6 +199,11 @@ mod tests {
                 let next =
                     expected[i] - rate * (m_hat / (v_hat.sqrt() + config.epsilon) + config.weight_decay * expected[i]);
                 expected[i] = next.clamp(-0.45, 0.45);
+            }
+            if plain {
+                let gradient = Tensor::from_vec(gradient, n, &Device::Cpu).unwrap();
+                parameter.tensor_update(&gradient, &config, rate, step).unwrap();
+                continue;
             }
             parameter.state().gradient = gradient;
             parameter.update(&config, rate, step).unwrap();

@@ -45,8 +45,8 @@ fn ahead(x: &[Row], words: usize, chosen: &[u32], node: usize, k: usize) {
 impl Kernel for Forward<'_, Row, Row> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Shape { relaxation, words, share, per_group, .. } = self.shape;
-        let (k, n) = (relaxation.fan_in(), relaxation.parameters());
+        let Shape { relaxation, words, share, per_group, hard, .. } = self.shape;
+        let (k, n, least) = (relaxation.fan_in(), relaxation.parameters(), relaxation.least());
         let mut scratch = relaxation.scratch();
         for (table, theta) in self.theta.chunks_exact(n).enumerate() {
             relaxation.prepare(theta, self.shape.table_noise(self.first + table), &mut scratch.z);
@@ -62,7 +62,10 @@ impl Kernel for Forward<'_, Row, Row> {
                         relaxation.forward(&scratch.z, &x[..k], noise.as_ref(), &mut scratch.rows)
                     };
                     let y = &mut self.y[node / per_group * words + word];
-                    y.iter_mut().zip(p).for_each(|(y, p)| *y += p);
+                    match hard {
+                        true => y.iter_mut().zip(p).for_each(|(y, p)| *y += f32::from(u8::from(p >= least))),
+                        false => y.iter_mut().zip(p).for_each(|(y, p)| *y += p),
+                    }
                 }
             }
         }

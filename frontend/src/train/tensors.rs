@@ -1,6 +1,6 @@
 //! Views of Candle's storage as slices.
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, Var, WithDType, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Storage, Tensor, Var, WithDType, bail};
 
 /// A contiguous tensor's numbers.
 pub fn slice<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
@@ -24,9 +24,9 @@ pub fn with<T: WithDType, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> Result<R>)
     }
 }
 
-/// A copy of a tensor's numbers, whatever its shape.
+/// A copy of a tensor's numbers, whatever its shape and wherever it is.
 pub fn copy(tensor: &Tensor) -> Result<Vec<f32>> {
-    with(tensor, |numbers: &[f32]| Ok(numbers.to_vec()))
+    with(&tensor.to_device(&Device::Cpu)?, |numbers: &[f32]| Ok(numbers.to_vec()))
 }
 
 /// Changes a trained tensor's numbers in place.

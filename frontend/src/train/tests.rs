@@ -257,18 +257,21 @@ fn a_resumed_run_gives_the_bytes_of_an_uninterrupted_one() {
             layers: pairs,
             ..deep.clone()
         },
-        Config { encoder: learned, node: node(config::NodeKind::Warp, config::Sampling::Hard), ..deep },
+        Config { encoder: learned, node: node(config::NodeKind::Warp, config::Sampling::Hard), ..deep.clone() },
         Config { layers: vec![conv, Layer { nodes: 40, fan_in: 3, ..Layer::default() }], ..plain },
     ];
     // An epoch has sixteen steps: the last of one, the first of one, and one in the middle.
-    for (config, steps) in cases.iter().zip([33, 48, 21, 16, 25]) {
+    let cases = cases.iter().zip([33, 48, 21, 16, 25]).map(|(config, steps)| (config, Compute::Cpu, steps));
+    for (config, compute, steps) in cases.chain([(&deep, Compute::Plain, 21)]) {
         let config = Config { epochs: 4, ..config.clone() };
-        let whole = run(&data, &config);
+        let options = RunOptions { compute, ..RunOptions::default() };
+        let whole = train(&data, &config, &mut (), &options).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let options = RunOptions { checkpoint: Some(path.clone()), stop: Some(stop.clone()), ..RunOptions::default() };
+        let options = RunOptions { checkpoint: Some(path.clone()), stop: Some(stop.clone()), ..options };
         let stopped = train(&data, &config, &mut StopAt { steps, stop }, &options).unwrap();
         assert!(stopped.report.interrupted && stopped.report.steps == steps);
-        let resumed = resume(&data, &config, &path).unwrap();
+        let options = RunOptions { resume: Some(path.clone()), compute, ..RunOptions::default() };
+        let resumed = train(&data, &config, &mut (), &options).unwrap();
         assert!(bytes(&resumed.model) == bytes(&whole.model));
         let key = |t: &Trained| {
             let epoch = |e: &EpochReport| (e.epoch, e.loss.to_bits(), e.soft, e.hard);

@@ -121,7 +121,7 @@ impl Volume {
                 }
             }
         }
-        Wiring { fan_in: k, candidates: 1, index, centres: Vec::new() }
+        Wiring { fan_in: k, candidates: 1, index, centres: Vec::new(), twins: Vec::new() }
     }
 
     /// The rows of each window of each channel, `[channels, places, window]`.
@@ -165,7 +165,7 @@ pub fn tree_level(trees: usize, below: usize, k: usize, places: usize) -> Wiring
             }
         }
     }
-    Wiring { fan_in: k, candidates: 1, index, centres: Vec::new() }
+    Wiring { fan_in: k, candidates: 1, index, centres: Vec::new(), twins: Vec::new() }
 }
 
 #[cfg(test)]

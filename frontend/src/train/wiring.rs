@@ -21,6 +21,8 @@ pub struct Wiring {
     pub index: Vec<u32>,
     /// Centre of each node, for the next layer's local wiring; empty for random wiring.
     pub centres: Vec<Point>,
+    /// The other node that reads each node's inputs; empty where there is none.
+    pub twins: Vec<u32>,
 }
 
 impl Wiring {
@@ -32,8 +34,12 @@ impl Wiring {
     /// Draws the wiring of a layer over `inputs` bits, at least `fan_in`. `points` are the positions of the inputs and
     /// empty where there are none.
     pub fn draw(config: &config::Layer, inputs: usize, points: &[Point], rng: &mut Stream) -> Self {
+        if config.pairs {
+            let half = config::Layer { nodes: config.nodes / 2, pairs: false, ..config.clone() };
+            return Self::draw(&half, inputs, points, rng).twice(rng);
+        }
         let (k, c) = (config.fan_in, Self::candidates(config, inputs));
-        let mut wiring = Self { fan_in: k, candidates: c, index: Vec::new(), centres: Vec::new() };
+        let mut wiring = Self { fan_in: k, candidates: c, index: Vec::new(), centres: Vec::new(), twins: Vec::new() };
         wiring.index.reserve_exact(config.nodes * k * c);
         let mut cover = Cover::new(inputs);
         let mut pool: Vec<u32> = (0..inputs as u32).collect();
@@ -78,6 +84,33 @@ impl Wiring {
             }
         }
         wiring
+    }
+
+    /// All nodes again, in random order, so that twins stand for any two classes.
+    fn twice(mut self, rng: &mut Stream) -> Self {
+        let (of_node, half) = (self.fan_in * self.candidates, self.index.len() / self.fan_in / self.candidates);
+        let mut order: Vec<usize> = (0..half).collect();
+        rng.shuffle(&mut order);
+        self.twins = vec![0; half];
+        for (i, &first) in order.iter().enumerate() {
+            self.twins[first] = (half + i) as u32;
+            self.twins.push(first as u32);
+            self.index.extend_from_within(first * of_node..(first + 1) * of_node);
+            self.centres.extend(self.centres.get(first).copied());
+        }
+        self
+    }
+
+    /// Sets numbers of candidates, `[nodes, fan_in, candidates]`, to what is made of both twins' where there are twins.
+    pub fn join(&self, scores: &mut [f32], join: impl Fn(f32, f32) -> f32) {
+        let of_node = self.fan_in * self.candidates;
+        for (node, &twin) in self.twins.iter().enumerate().take(self.twins.len() / 2) {
+            let (first, second) = scores.split_at_mut(twin as usize * of_node);
+            for (a, b) in first[node * of_node..][..of_node].iter_mut().zip(second) {
+                let both = join(*a, *b);
+                (*a, *b) = (both, both);
+            }
+        }
     }
 
     /// Adds a node: `first[j]` is the first candidate of slot `j`, the others come from the pool.
@@ -314,6 +347,26 @@ mod tests {
         }
         // Fewer inputs than groups: as many groups as have enough.
         assert!(draw(&config::Layer { groups: 99, ..config }, 7, &[]).index.chunks(2).all(|slot| slot.len() == 2));
+    }
+
+    #[test]
+    fn twins_read_the_same_inputs_and_choose_them_together() {
+        let points: Vec<Point> = (0..60).map(|i| [i / 10, i % 10]).collect();
+        let config = config::Layer { pairs: true, ..layer(40, 3, Kind::Local, 4) };
+        let wiring = draw(&config, 60, &points);
+        let node = |n: usize| (&wiring.index[n * 12..][..12], wiring.centres[n]);
+        assert_eq!(wiring.index.len(), 40 * 12);
+        for (n, &twin) in wiring.twins.iter().enumerate() {
+            assert!(
+                node(n) == node(twin as usize)
+                    && wiring.twins[twin as usize] as usize == n
+                    && n / 20 != twin as usize / 20
+            );
+        }
+        let mut scores: Vec<f32> = (0..480u16).map(f32::from).collect();
+        wiring.join(&mut scores, |a, b| a + b);
+        let expected = |n: usize, i: usize| (n * 12 + wiring.twins[n] as usize * 12 + 2 * i) as f32;
+        assert!((0..480).all(|i| scores[i] == expected(i / 12, i % 12)));
     }
 
     #[test]

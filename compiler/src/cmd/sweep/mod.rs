@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use blc_frontend::data::Dataset;
 use blc_frontend::files;
-use blc_frontend::train::{RunOptions, train};
+use blc_frontend::train::{Compute, RunOptions, train};
 use blc_ir::diag::{Diagnostic, Source};
 use blc_passes::Registry;
 use clap::Parser;
@@ -132,6 +132,7 @@ fn one(
         resume: checkpoint.exists().then(|| checkpoint.clone()),
         stop: Some(Arc::clone(stop)),
         leave_test: true,
+        compute: Compute::Cpu,
     };
     let mut progress = Progress::new(ui);
     let started = Instant::now();

@@ -135,6 +135,12 @@ impl Config {
             ),
             (self.validation > 0.0 && self.validation < 0.9, "validation", &self.validation, "above 0 and below 0.9"),
             (
+                self.patience == 0 || reg.area == 0.0,
+                "patience",
+                &self.patience,
+                "0 with regularizer.area, which shrinks tables up to the last epoch and keeps that one",
+            ),
+            (
                 (1..=most).contains(&encoder.bits) && bits <= 1 << 31,
                 "encoder.bits",
                 &encoder.bits,
@@ -238,6 +244,12 @@ impl Config {
             ),
             (layer.candidates >= 1, &key("candidates"), &layer.candidates, "at least 1; 16 is plenty"),
             (!conv || layer.candidates == 1, &key("candidates"), &layer.candidates, "1 in convolutions"),
+            (
+                !layer.pairs || layer.kind == LayerKind::Dense && layer.nodes.is_multiple_of(2),
+                &key("pairs"),
+                &layer.pairs,
+                "false where the layer is not dense or its nodes are an odd number",
+            ),
             ((1..=4096).contains(&layer.groups), &key("groups"), &layer.groups, "from 1 to 4096"),
             ((1..=64).contains(&layer.size), &key("size"), &layer.size, "from 1 to 64"),
             ((1..=64).contains(&layer.stride), &key("stride"), &layer.stride, "from 1 to 64"),
@@ -320,7 +332,7 @@ mod tests {
         let good = Config { layers: vec![Layer { nodes: 70, ..Layer::default() }], ..Config::default() };
         good.check(&data(&[4, 4])).unwrap();
         type Change = fn(&mut Config);
-        let cases: [(&str, Change); 21] = [
+        let cases: [(&str, Change); 23] = [
             ("epochs", |c| c.epochs = 0),
             ("batch", |c| c.batch = 0),
             ("validation", |c| c.validation = 0.0),
@@ -338,8 +350,10 @@ mod tests {
             ("layers[0].fan_in", |c| c.layers[0].fan_in = 9),
             ("layers[0].depth", |c| c.layers[0].depth = 6),
             ("layers[0].residual", |c| c.layers[0].residual = Residual::Or),
+            ("layers[0].pairs", |c| (c.layers[0].pairs, c.layers[0].nodes) = (true, 5)),
             ("loss.distill", |c| c.loss.distill = 0.5),
             ("node.sampling", |c| c.node.sampling = Sampling::Soft),
+            ("patience", |c| (c.patience, c.regularizer.area) = (5, 0.1)),
             ("layers[0].candidates", |c| c.layers[0].candidates = 0),
             ("layers[0].candidates", |c| c.layers[0].candidates = usize::MAX),
         ];
@@ -352,6 +366,58 @@ mod tests {
         let shifted = Config { augment: Augment { shift: 1, ..Augment::default() }, ..good };
         assert!(shifted.check(&data(&[16])).is_err());
         assert!(shifted.check(&data(&[4, 4])).is_ok());
+    }
+
+    /// docs/training.md has a row for each key, with its default, and no others; what `blc explain BL1301` says names them all.
+    #[test]
+    fn keys_are_documented() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/training.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (mut sections, mut rows) = (vec![String::new()], std::collections::BTreeMap::new());
+        for line in page.lines() {
+            if line.starts_with("## ") {
+                break;
+            }
+            if line.starts_with("`[") {
+                let name = |part: &str| part.trim_matches(['[', ']', ',', ' ', ':']).to_owned();
+                sections = line.split('`').skip(1).step_by(2).map(name).collect();
+            }
+            let Some((keys, default)) = line.strip_prefix("| `").and_then(|row| row.split_once(" | ")) else {
+                continue;
+            };
+            let default: Vec<&str> = default.split(" | ").next().unwrap().split(", ").collect();
+            let mut section = sections[0].clone();
+            for (i, key) in keys.split(", ").enumerate() {
+                let mut key = key.trim_matches('`');
+                if let Some((of, rest)) = key.split_once('.') {
+                    (section, key) = (of.to_owned(), rest);
+                }
+                assert!(sections.contains(&section), "{section}.{key}");
+                rows.insert(format!("{section}.{key}"), default[i.min(default.len() - 1)].trim_matches('`').to_owned());
+            }
+        }
+        let mut config = toml::Table::try_from(Config::default()).unwrap();
+        let head = config["head"].as_table_mut().unwrap();
+        head.extend(["temperature", "last_temperature"].map(|key| (key.to_owned(), "".into())));
+        let mut keys = std::collections::BTreeMap::new();
+        for (name, value) in &config {
+            let section = value.as_array().map_or(value, |layers| &layers[0]);
+            match section.as_table() {
+                Some(section) => keys.extend(section.iter().map(|(key, value)| (format!("{name}.{key}"), value))),
+                None => _ = keys.insert(format!(".{name}"), value),
+            }
+        }
+        assert!(rows.keys().eq(keys.keys()), "{:?} on the page, {:?} in code", rows.keys(), keys.keys());
+        for (key, value) in keys {
+            let same = match value {
+                toml::Value::String(text) => text.is_empty() || *text == rows[&key],
+                toml::Value::Float(x) => rows[&key].parse() == Ok(*x),
+                other => rows[&key] == other.to_string(),
+            };
+            assert!(same, "{key} is {value} by default, not {}", rows[&key]);
+            let name = key.split('.').nth(1).unwrap();
+            assert!(codes::TRAIN_CONFIG.explain.contains(&format!("`{name}`")), "BL1301 does not say {name}");
+        }
     }
 
     #[test]

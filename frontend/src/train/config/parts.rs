@@ -73,6 +73,8 @@ pub struct Layer {
     pub radius: usize,
     /// Inputs that each slot chooses from while training; 1 fixes the wiring from the start.
     pub candidates: usize,
+    /// Nodes read the same inputs two by two, and choose them together: two tables of up to five inputs are one site.
+    pub pairs: bool,
     /// For `grouped` wiring and convolutions: into how many groups inputs (channels) are divided, of which a node reads one.
     pub groups: usize,
     /// For convolutions and pools: rows and columns of the window.
@@ -332,6 +334,7 @@ impl Default for Layer {
             wiring: Wiring::Random,
             radius: 5,
             candidates: 1,
+            pairs: false,
             groups: 1,
             size: 3,
             stride: 1,

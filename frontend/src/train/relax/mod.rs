@@ -12,6 +12,7 @@
 pub mod gates;
 pub mod logits;
 pub mod multilinear;
+pub mod plain;
 #[cfg(test)]
 mod tests;
 
