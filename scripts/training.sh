@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains what docs/benchmarks/training.md lists, and prints its rows: training.sh WHAT DATA [OUT]
 #
-#   mnist DATA     presets mnist-tiny and mnist, and scripts/training/mnist-30k.toml; DATA: a folder of MNIST's four files
+#   mnist DATA     presets mnist-tiny and mnist, scripts/training/mnist-700.toml and mnist-30k.toml; DATA: a folder of MNIST's four files
 #   fashion DATA   preset fashion, and scripts/training/fashion-31k.toml; DATA: a folder of Fashion-MNIST's four files
 #   cifar10 DATA   scripts/training/cifar10-8k.toml and preset cifar10; DATA: a folder of CIFAR-10's six .bin files
 #   prune DATA     preset mnist-tiny and scripts/training/mnist-8k.toml, pruned; DATA as for mnist
@@ -63,6 +63,7 @@ mnist)
   head
   row mnist-tiny "$data" --preset mnist-tiny
   row mnist "$data" --preset mnist
+  row mnist-700 "$data" --config "$root/scripts/training/mnist-700.toml"
   row mnist-30k "$data" --config "$root/scripts/training/mnist-30k.toml"
   ;;
 fashion)
