@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A design with a head, as text of the language.
 
-    head_design.py net FILE.npz [SCORES]               a network of tables C0, T0, C1, T1, ... and ten groups
+    head_design.py net FILE.npz [SCORES]               a network of tables C0, T0, C1, T1, ... and ten groups, behind pixels
+                                                       of three thresholds each, 3, 8 and 13
     head_design.py shared GROUPS OWN ALL [SCORES]      each group OWN bits of its own and ALL that all have, behind a layer of wires
     head_design.py weighted GROUPS SUMS BITS [SCORES]  groups that weigh the same SUMS sums of BITS bits by 0 to 15
 
@@ -35,11 +36,17 @@ def layers(path):
             yield k, [wires[n * k : (n + 1) * k] for n in range(nodes)], tables
 
 
-def design(name, net, groups, scores, weights=()):
-    """Layers, sums, sums of weighted sums where there are weights, and the largest."""
+def design(name, net, groups, scores, weights=(), thresholds=()):
+    """Layers, sums, sums of weighted sums where there are weights, and the largest; before it a thermometer, if any."""
     resources, ops = [], []
     width = 1 + max(w for wires in net[0][1] for w in wires)
-    inputs, last = width, "%x"
+    inputs, last = f"bit[{width}]", "%x"
+    if thresholds:
+        pixels = -(-width // len(thresholds))
+        flat = ", ".join(str(t) for _ in range(pixels) for t in thresholds)
+        resources.append(f"#e = data u8[{pixels}, {len(thresholds)}] [{flat}]")
+        ops.append(f'%e = enc.thermometer %x {{thresholds = #e}} : bit[{pixels * len(thresholds)}] loc("encoder")')
+        inputs, last = f"u8[{pixels}]", "%e"
     for i, (k, wires, tables) in enumerate(net):
         flat = ", ".join(str(w) for row in wires for w in row)
         resources.append(f"#c{i} = data u32[{len(wires)}, {k}] [{flat}]")
@@ -65,7 +72,7 @@ def design(name, net, groups, scores, weights=()):
     ports = ", ".join(f"%{port}: {ty}" for port, ty, _ in results)
     body = "".join(f"    {op}\n" for op in ops + [f"return {', '.join(value for *_, value in results)}"])
     head = "".join(f"{r}\n" for r in resources)
-    return f"blir 0.1\n{head}module @{name} {{\n  func @{name}(%x: bit[{inputs}]) -> ({ports}) {{\n{body}  }}\n}}\n"
+    return f"blir 0.1\n{head}module @{name} {{\n  func @{name}(%x: {inputs}) -> ({ports}) {{\n{body}  }}\n}}\n"
 
 
 def wires(rows):
@@ -76,7 +83,7 @@ def wires(rows):
 def main(kind, *args):
     if kind == "net":
         path, scores = args[0], args[1:] == ("1",)
-        return design("net", list(layers(path)), 10, scores)
+        return design("net", list(layers(path)), 10, scores, thresholds=(3, 8, 13))
     a, b, c, *scores = map(int, args)
     scores = scores == [1]
     if kind == "shared":
