@@ -64,33 +64,7 @@ module ALU (output SUM, COUT, input I0, I1, I3, CIN);
 endmodule
 """
 "#;
-    let tables = r#"
-[carry]
-cell = "CCU2C"
-carry_in = "CIN"
-carry_out = "COUT"
-parameters = { INJECT1_0 = "NO", INJECT1_1 = "NO" }
-positions = [
-  { inputs = ["A0", "B0", "C0", "D0"], table = "INIT0", sum = "S0" },
-  { inputs = ["A1", "B1", "C1", "D1"], table = "INIT1", sum = "S1" },
-]
-
-[models]
-CCU2C = """
-module CCU2C (input CIN, A0, B0, C0, D0, A1, B1, C1, D1, output S0, S1, COUT);
-  parameter [15:0] INIT0 = 16'h0000;
-  parameter [15:0] INIT1 = 16'h0000;
-  parameter INJECT1_0 = "YES";
-  parameter INJECT1_1 = "YES";
-  wire table0 = INIT0[{D0, C0, B0, A0}];
-  wire table1 = INIT1[{D1, C1, B1, A1}];
-  wire carry = table0 ? CIN : INJECT1_0 == "NO" & INIT0[{2'b00, B0, A0}];
-  assign S0 = table0 ^ (INJECT1_0 == "NO" & CIN);
-  assign S1 = table1 ^ (INJECT1_1 == "NO" & carry);
-  assign COUT = table1 ? carry : INJECT1_1 == "NO" & INIT1[{2'b00, B1, A1}];
-endmodule
-"""
-"#;
+    let tables = include_str!("ecp5_chains.toml");
     let [gowin, ecp5] = [
         include_str!("../targets/gowin.toml").replace("[models]", chains),
         include_str!("../targets/ecp5.toml").replace("[models]", tables),
