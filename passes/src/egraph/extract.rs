@@ -25,8 +25,6 @@ impl Choice<Node> {
 /// Betters a choice; `start` has a LUT for each class needed for the roots.
 pub fn extract(graph: &Graph, roots: &[Id], start: Choice<Node>) -> Choice<Node> {
     let mut choice = start;
-    let mut ids: Vec<Id> = graph.egg.classes().map(|c| c.id).collect();
-    ids.sort_unstable();
     // Whatever is not chosen yet has some LUT to begin with: the first, which reads older classes mostly.
     let Some(mut cost) = choice.cost(roots) else { return choice };
     for _ in 0..ROUNDS {

@@ -16,6 +16,7 @@ mod window;
 pub mod words;
 
 use blc_ir::{Diagnostic, Func, Level};
+use egg::{Analysis, Id, Language};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -64,12 +65,19 @@ impl PassSpec for EGraph {
     }
 }
 
-/// Why the rewriting of a window ended.
+/// Why rewriting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     Saturated,
     Nodes,
     Iters,
+}
+
+/// All classes in order, as they are now.
+fn classes<L: Language, N: Analysis<L>>(egg: &egg::EGraph<L, N>) -> Vec<Id> {
+    let mut ids: Vec<Id> = egg.classes().map(|class| class.id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 impl Pass for EGraph {

@@ -5,7 +5,7 @@ use egg::Id;
 use smallvec::SmallVec;
 
 use super::lang::{Graph, Lit, Node};
-use super::{EGraphOptions, Stop};
+use super::{EGraphOptions, Stop, classes};
 
 /// A LUT as rules see it: widened table and inputs.
 type Lut = (u64, SmallVec<[Lit; 6]>);
@@ -26,13 +26,6 @@ pub fn saturate(graph: &mut Graph, options: &EGraphOptions) -> Stop {
         }
     }
     Stop::Iters
-}
-
-/// All classes in order, as they are now.
-fn classes(graph: &Graph) -> Vec<Id> {
-    let mut ids: Vec<Id> = graph.egg.classes().map(|c| c.id).collect();
-    ids.sort_unstable();
-    ids
 }
 
 /// The LUTs of a class, as many as rules look at.
@@ -63,7 +56,7 @@ fn add(graph: &mut Graph, id: Id, table: u64, inputs: &[Lit], options: &EGraphOp
 
 /// A LUT and one that it reads as one LUT.
 fn fuse(graph: &mut Graph, options: &EGraphOptions) -> bool {
-    for id in classes(graph) {
+    for id in classes(&graph.egg) {
         for (table, inputs) in luts(graph, id, options.cap) {
             for (j, child) in inputs.iter().enumerate() {
                 for (inner, below) in luts(graph, graph.egg.find(child.id), options.cap) {
@@ -92,7 +85,7 @@ fn widened(lits: &[Lit], place: impl Fn(&Lit) -> u64) -> SmallVec<[u64; 6]> {
 
 /// A LUT as one of a LUT (or two) over some of its inputs, and the others: Ashenhurst and Curtis decomposition.
 fn split(graph: &mut Graph, options: &EGraphOptions) -> bool {
-    for id in classes(graph) {
+    for id in classes(&graph.egg) {
         for (table, inputs) in luts(graph, id, options.cap) {
             let k = inputs.len();
             for set in (1u32..(1 << k) - 1).filter(|s| s.count_ones() >= 2) {
@@ -163,7 +156,7 @@ fn decompose(table: u64, k: usize, set: u32) -> Option<(SmallVec<[u64; 2]>, u64)
 /// A class as a function of two others: resubstitution.
 fn pairs(graph: &mut Graph, options: &EGraphOptions) -> bool {
     const MOST: usize = 48;
-    let ids = classes(graph);
+    let ids = classes(&graph.egg);
     let ids = &ids[..ids.len().min(MOST)];
     let tables: Vec<_> = ids.iter().map(|&id| graph.egg[id].data.clone()).collect();
     for (t, target) in tables.iter().enumerate() {

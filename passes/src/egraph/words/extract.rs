@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use egg::{Id, Language};
 
 use super::super::choice::Choice;
+use super::super::classes;
 use super::lang::{Graph, Node};
 use super::price::{Prices, heights};
 
@@ -38,10 +39,8 @@ fn is_atom(graph: &Graph, id: Id) -> bool {
 /// The sums that read sums, by what they read.
 fn parts(graph: &Graph) -> BTreeMap<Id, Vec<(Id, Node)>> {
     let is_sum = |id: Id| graph.egg[id].nodes.iter().any(|n| matches!(n, Node::Sum(..)));
-    let mut ids: Vec<Id> = graph.egg.classes().map(|c| c.id).collect();
-    ids.sort_unstable();
     let mut parts: BTreeMap<Id, Vec<(Id, Node)>> = BTreeMap::new();
-    for id in ids {
+    for id in classes(&graph.egg) {
         for node in graph.egg[id].nodes.iter().filter(|n| matches!(n, Node::Sum(..))) {
             for &part in node.children().iter().filter(|&&part| is_sum(part)) {
                 parts.entry(part).or_default().push((id, node.clone()));

@@ -18,6 +18,7 @@ use blc_ir::{Func, Level};
 use egg::Id;
 use serde::{Deserialize, Serialize};
 
+use super::Stop;
 use crate::lower_head::LowerHeadOptions;
 use crate::pass::{Abort, Changed, Pass, PassCx, PassSpec};
 use extract::Search;
@@ -63,14 +64,6 @@ impl PassSpec for Words {
     fn build(options: WordsOptions) -> Box<dyn Pass> {
         Box::new(Self { options })
     }
-}
-
-/// Why the rewriting ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Saturated,
-    Nodes,
-    Iters,
 }
 
 impl Pass for Words {

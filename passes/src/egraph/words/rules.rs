@@ -4,9 +4,10 @@
 use egg::Id;
 use smallvec::SmallVec;
 
+use super::super::{Stop, classes};
+use super::WordsOptions;
 use super::form::{Form, digits};
 use super::lang::{Graph, Node, WIDTH};
-use super::{Stop, WordsOptions};
 
 /// Most words of which each is compared with each.
 const WORDS: usize = 64;
@@ -35,16 +36,9 @@ pub fn saturate(graph: &mut Graph, options: &WordsOptions) -> Stop {
     Stop::Iters
 }
 
-/// All classes in order, as they are now.
-fn classes(graph: &Graph) -> Vec<Id> {
-    let mut ids: Vec<Id> = graph.egg.classes().map(|c| c.id).collect();
-    ids.sort_unstable();
-    ids
-}
-
 /// Constants, comparisons, choices and the largest of words.
 fn decide(graph: &mut Graph, nodes: usize) {
-    for id in classes(graph) {
+    for id in classes(&graph.egg) {
         if graph.size() >= nodes {
             return;
         }
@@ -214,7 +208,7 @@ fn share(graph: &mut Graph, nodes: usize) {
         Some(Sum { class, form, modulus: node.modulus() })
     };
     let mut sums: Vec<Sum> = Vec::new();
-    for id in classes(graph) {
+    for id in classes(&graph.egg) {
         sums.extend(graph.egg[id].nodes.iter().filter_map(|node| sum(id, node)).take(4));
     }
     sums.truncate(SUMS);
