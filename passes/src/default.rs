@@ -349,6 +349,16 @@ mod tests {
         );
     }
 
+    /// As proofs ask for it, whatever the tables' size.
+    #[test]
+    fn sums_of_full_adders_are_asked_for_by_name() {
+        let plain = Goals::new(Target::Lut(6), Registers::Stages(0));
+        let text = |ripple| pipeline(Level::Bit, &Goals { ripple, ..plain.clone() });
+        assert!(text(Some(Ripple::Tables)).contains("lower-head{ripple=1}"));
+        assert!(text(Some(Ripple::Pairs)).contains("lower-head{ripple=2}"));
+        assert!(text(None).contains("lower-head,"));
+    }
+
     #[test]
     fn what_is_forbidden_is_not_in_it() {
         let forbid = Forbid { pair: true, muxf: true, carry: true, words: true };
